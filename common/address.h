@@ -1,0 +1,59 @@
+/**
+ * Which network addresses may be dialled: the guard against server-side request forgery. It judges
+ * the address that is really connected to, after DNS (libcurl: CURLOPT_OPENSOCKETFUNCTION), because
+ * a name can resolve to something else a moment later.
+ *
+ * An IPv4-mapped IPv6 address (::ffff:a.b.c.d) is treated as the IPv4 address everywhere here: that
+ * is what the kernel dials. All functions are pure and may be called from any thread.
+ */
+#ifndef WEBSUB_COMMON_ADDRESS_H
+#define WEBSUB_COMMON_ADDRESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "common/error.h"
+
+struct address_network {
+    int family; /**< AF_INET or AF_INET6 */
+    unsigned prefix_length;
+    uint8_t bytes[16]; /**< network byte order; 4 of them for AF_INET; host bits are 0 */
+};
+
+/**
+ * Parses "10.0.0.0/8", "fd00::/8", or a single address. Host bits that are set ("10.1.2.3/8") are
+ * refused: what was meant is not known. ERROR_INVALID with a message that names what is wrong.
+ */
+int address_network_parse(const char *text, struct address_network *network, struct error *error);
+bool address_network_contains(const struct address_network *network,
+                              const struct sockaddr *address);
+
+/**
+ * NULL when the address is globally reachable unicast, else the name of its entry in IANA's
+ * special-purpose registries, e.g. "Loopback": a literal, fit for logs and reasons.
+ */
+const char *address_special_name(const struct sockaddr *address);
+/** Whether address_special_name has nothing to say. Families other than IPv4 and IPv6 are not
+ * public. */
+bool address_is_public(const struct sockaddr *address);
+
+/** Whether `text` is a literal IPv4 or IPv6 address (no name, port, brackets or zone). */
+bool address_text_valid(const char *text);
+/** Whether `text` is a literal loopback address: 127.0.0.0/8 or ::1. */
+bool address_text_is_loopback(const char *text);
+
+/** Public addresses plus what the operator allowed. Zero-initialised permits public ones only. */
+struct address_guard {
+    struct address_network *allowed; /**< owned */
+    size_t count;
+};
+
+/** Fills the guard from CIDR texts. On failure `*guard` needs no cleanup. */
+int address_guard_init(struct address_guard *guard, char *const *networks, size_t count,
+                       struct error *error);
+void address_guard_fini(struct address_guard *guard);
+bool address_guard_permits(const struct address_guard *guard, const struct sockaddr *address);
+
+#endif

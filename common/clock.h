@@ -1,0 +1,23 @@
+/** Time. Wall-clock for what is written down, monotonic for what is waited for. */
+#ifndef WEBSUB_COMMON_CLOCK_H
+#define WEBSUB_COMMON_CLOCK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define CLOCK_TIMESTAMP_SIZE sizeof("2026-01-01T00:00:00.000Z")
+
+/** Milliseconds since 1970-01-01T00:00:00Z. */
+int64_t clock_wall_ms(void);
+
+/** Milliseconds and microseconds of a clock that never jumps, but stands still in suspend. */
+int64_t clock_monotonic_ms(void);
+int64_t clock_monotonic_us(void);
+
+/** Blocks this thread. For pauses between tries, never for waiting until something has happened. */
+void clock_sleep_ms(int milliseconds);
+
+/** Writes `wall_ms` as RFC 3339 in UTC with milliseconds. */
+void clock_format(int64_t wall_ms, char out[CLOCK_TIMESTAMP_SIZE]);
+
+#endif

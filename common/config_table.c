@@ -1,0 +1,250 @@
+#include "common/config_table.h"
+
+#include <ctype.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "common/panic.h"
+
+#define SECOND INT64_C(1000)
+#define MINUTE (60 * SECOND)
+#define HOUR   (60 * MINUTE)
+#define DAY    (24 * HOUR)
+#define YEAR   (365 * DAY)
+#define KIB    INT64_C(1024)
+#define MIB    (1024 * KIB)
+#define GIB    (1024 * MIB)
+
+#define TEN_YEARS_S (10 * YEAR / SECOND)
+
+static const char *const layouts[] = {"auto", "dedicated", "pooled", NULL};
+static const char *const methods[] = {"sha1", "sha256", "sha384", "sha512", NULL};
+static const char *const exhausted[] = {"suspend", "dead-letter", NULL};
+static const char *const modes[] = {"none", NULL};
+static const char *const levels[] = {"debug", "info", "warning", "error", NULL};
+static const char *const formats[] = {"json", "text", NULL};
+
+/* clang-format off */
+#define ENTRY(section_, key_, type_, min_, max_, default_, choices_, meaning_)                     \
+    {                                                                                              \
+        .section = #section_, .key = #key_, .type = CONFIG_VALUE_##type_,                          \
+        .offset = offsetof(struct config, section_.key_), .min = (min_), .max = (max_),            \
+        .default_text = (default_), .choices = (choices_), .meaning = (meaning_),                  \
+    }
+#define TEXT(section, key, min, max, preset, meaning)                                              \
+    ENTRY(section, key, STRING, min, max, preset, NULL, meaning)
+#define ADDRESS(section, key, preset, meaning)                                                     \
+    ENTRY(section, key, ADDRESS, 0, 0, preset, NULL, meaning)
+#define INTEGER(section, key, min, max, preset, meaning)                                           \
+    ENTRY(section, key, INTEGER, min, max, preset, NULL, meaning)
+#define DURATION(section, key, min, max, preset, meaning)                                          \
+    ENTRY(section, key, DURATION, min, max, preset, NULL, meaning)
+#define SIZE(section, key, min, max, preset, meaning)                                              \
+    ENTRY(section, key, SIZE, min, max, preset, NULL, meaning)
+#define BOOLEAN(section, key, preset, meaning)                                                     \
+    ENTRY(section, key, BOOLEAN, 0, 0, preset, NULL, meaning)
+#define CHOICE(section, key, choices, preset, meaning)                                             \
+    ENTRY(section, key, CHOICE, 0, 0, preset, choices, meaning)
+
+const struct config_entry config_table[] = {
+    TEXT(kafka, bootstrap_servers, 1, 4096, "127.0.0.1:9092",
+         "Where to find Kafka: host:port, several separated by commas."),
+    ENTRY(kafka, properties, PROPERTY_LIST, 0, 0, "", NULL,
+          "librdkafka properties as \"name=value\", for all clients, TLS and SASL included. A property "
+          "that librdkafka refuses stops the start."),
+    ENTRY(kafka, topic_prefix, KAFKA_PREFIX, 1, 100, "websub-", NULL,
+          "Start of the names of all Kafka topics and consumer groups: two suites with different "
+          "prefixes can share a Kafka cluster."),
+    INTEGER(kafka, partitions, 1, 1024, "32",
+            "Partitions of the events and state topics: the number of shards, and thus the most "
+            "dispatchers that can share the work. Cannot be changed once the topics exist."),
+    INTEGER(kafka, replication_factor, -1, 100, "-1",
+            "Replication factor of the topics that are created; -1: the broker's default."),
+    INTEGER(kafka, min_insync_replicas, 0, 100, "0",
+            "min.insync.replicas of the topics that are created; 0: the broker's default."),
+    DURATION(kafka, events_retention, MINUTE, 10 * YEAR, "7d",
+             "How long Kafka keeps the events topic."),
+    ENTRY(kafka, linger_ms, NUMBER, 0, 10000, "0", NULL,
+          "Milliseconds that a producer waits for more messages to send together; 0 is the fastest "
+          "answer to a publisher."),
+    DURATION(kafka, session_timeout, SECOND, 30 * MINUTE, "6s",
+             "After so long without a heartbeat an instance is taken for dead and others take over. "
+             "The broker bounds it too (group.min.session.timeout.ms)."),
+    DURATION(kafka, produce_timeout, 100, 10 * MINUTE, "5s",
+             "Bound on waiting for Kafka to confirm a message; a publisher is answered 503 then."),
+    DURATION(kafka, transaction_timeout, SECOND, 15 * MINUTE, "10s",
+             "After so long Kafka ends the open transaction of a consolidator that has died."),
+
+    CHOICE(messages, layout, layouts, "auto",
+           "Where a new topic's messages lie: \"dedicated\" is a Kafka topic of its own, \"pooled\" a "
+           "partition shared with other topics, \"auto\" is dedicated up to dedicated_limit."),
+    INTEGER(messages, dedicated_limit, 0, 100000, "100",
+            "With layout \"auto\": so many topics get a Kafka topic of their own."),
+    INTEGER(messages, pool_partitions, 1, 1024, "16",
+            "Partitions of the Kafka topic that pooled topics share."),
+    DURATION(messages, retention, MINUTE, 10 * YEAR, "7d",
+             "How long Kafka keeps messages: a subscriber that is unreachable for longer loses some."),
+
+    ADDRESS(hub, listen_address, "127.0.0.1",
+            "Address to listen on; \"0.0.0.0\" or \"::\" for all."),
+    INTEGER(hub, port, 1, 65535, "9191", "Port to listen on."),
+    ENTRY(hub, public_url, URL, 0, 2048, "", NULL,
+          "The URL of the hub as subscribers and publishers see it, also sent in Link headers. Without "
+          "a path, \"/hub\" is appended. Empty: \"http://<listen_address>:<port>/hub\"."),
+    INTEGER(hub, threads, 0, 1024, "0", "Threads that serve HTTP; 0: one for each core."),
+    INTEGER(hub, connection_limit, 1, 1000000, "4096", "Connections served at the same time."),
+    DURATION(hub, idle_timeout, SECOND, HOUR, "30s",
+             "A connection on which nothing happens for so long is closed."),
+    SIZE(hub, max_body_bytes, 1, 100 * MIB, "1MiB",
+         "Largest body of a request; 413 above. Kafka's message.max.bytes must allow for it."),
+    BOOLEAN(hub, auto_register, "false",
+            "Whether a subscription to, or a message for, an unknown topic registers it."),
+    INTEGER(hub, lease_seconds_min, 1, TEN_YEARS_S, "60",
+            "Shortest lease in seconds; a subscriber that asks for less gets this."),
+    INTEGER(hub, lease_seconds_default, 1, TEN_YEARS_S, "864000",
+            "Lease in seconds of a subscriber that asks for none (10 days). While not set, it is kept "
+            "within the other two."),
+    INTEGER(hub, lease_seconds_max, 1, TEN_YEARS_S, "2592000",
+            "Longest lease in seconds; a subscriber that asks for more gets this (30 days)."),
+    DURATION(hub, view_timeout, 0, MINUTE, "5s",
+             "Bound on waiting until the view of topics and subscriptions has caught up with what was "
+             "just written."),
+
+    ADDRESS(consolidator, listen_address, "127.0.0.1",
+            "Address to listen on, for health and metrics."),
+    INTEGER(consolidator, port, 1, 65535, "9192", "Port to listen on."),
+    TEXT(consolidator, instance_id, 0, 200, "",
+         "Name of this instance, the same after a restart and different from all others: Kafka shuts "
+         "out an older instance of the same name. Empty: \"<host name>-<port>\"."),
+    DURATION(consolidator, resume_window, 0, 10 * YEAR, "7d",
+             "So long after the end of its lease a subscription can be renewed and continues where it "
+             "was."),
+    INTEGER(consolidator, batch_events, 1, 100000, "2000", "Events in one Kafka transaction, at most."),
+
+    ADDRESS(dispatcher, listen_address, "127.0.0.1",
+            "Address to listen on, for health and metrics."),
+    INTEGER(dispatcher, port, 1, 65535, "9193", "Port to listen on."),
+    INTEGER(dispatcher, loops, 0, 1024, "0", "Threads that deliver; 0: one for each core."),
+    INTEGER(dispatcher, catch_up_readers, 1, 64, "2",
+            "Readers for subscriptions that are behind the others."),
+    INTEGER(dispatcher, max_in_flight, 1, 1000, "1",
+            "Messages on their way to one subscription at the same time; above 1 they may arrive in "
+            "another order."),
+    INTEGER(dispatcher, max_connections_per_host, 1, 10000, "64",
+            "Connections to one host and port at the same time."),
+    DURATION(dispatcher, connect_timeout, 10, 5 * MINUTE, "5s",
+             "Bound on connecting to a callback, TLS included."),
+    DURATION(dispatcher, delivery_timeout, 10, 10 * MINUTE, "30s",
+             "Bound on a delivery as a whole, until the answer's status."),
+    DURATION(dispatcher, verification_timeout, 10, 5 * MINUTE, "10s",
+             "Bound on one attempt to verify a subscription."),
+    INTEGER(dispatcher, verification_attempts, 1, 20, "4",
+            "Attempts to verify a subscription whose callback does not answer or answers 5xx."),
+    CHOICE(dispatcher, signature_method, methods, "sha256",
+           "How deliveries to subscriptions with a secret are signed."),
+    DURATION(dispatcher, commit_interval, 1, MINUTE, "1s",
+             "Pause between commits of what is confirmed; after a crash, what was confirmed since the "
+             "last one is delivered again."),
+    DURATION(dispatcher, detach_after, 1, 10 * MINUTE, "5s",
+             "A subscription that is behind for so long is served apart from the others."),
+    SIZE(dispatcher, memory_budget_bytes, MIB, 1024 * GIB, "64MiB",
+         "Bytes of messages held in memory; reading pauses when they are used up."),
+    DURATION(dispatcher, shutdown_grace, 0, 10 * MINUTE, "10s",
+             "Bound on finishing deliveries that are under way when told to stop."),
+
+    DURATION(retry, min_interval, 1, HOUR, "500ms",
+             "Pause before the first repetition of a failed delivery; it doubles with each failure."),
+    DURATION(retry, max_interval, 1, 7 * DAY, "10m", "Longest pause between repetitions."),
+    DURATION(retry, give_up_after, 0, YEAR, "6h",
+             "After so long without success, on_exhausted says what happens."),
+    CHOICE(retry, on_exhausted, exhausted, "suspend",
+           "\"suspend\" keeps the messages for the subscription, probes it now and then and catches up "
+           "when it is back; \"dead-letter\" records the message as lost and goes on."),
+
+    CHOICE(auth, mode, modes, "none",
+           "Who may publish and subscribe. \"none\" (everyone) needs a loopback hub.listen_address or "
+           "security.allow_insecure."),
+
+    BOOLEAN(security, allow_insecure, "false",
+            "Allows auth.mode \"none\" on addresses that others can reach."),
+    ENTRY(security, allowed_callback_networks, NETWORK_LIST, 0, 0, "", NULL,
+          "Networks (CIDR) that callbacks may be in although they are private, loopback or otherwise "
+          "not public."),
+
+    CHOICE(log, level, levels, "info", "Least severe level that is written."),
+    CHOICE(log, format, formats, "json", "\"json\" for machines, \"text\" for people."),
+};
+/* clang-format on */
+
+const size_t config_table_size = sizeof(config_table) / sizeof(config_table[0]);
+
+const struct config_entry *config_table_find(const char *section, const char *key)
+{
+    for (size_t i = 0; i < config_table_size; i++) {
+        const struct config_entry *entry = &config_table[i];
+        if (strcmp(entry->section, section) == 0 && strcmp(entry->key, key) == 0)
+            return entry;
+    }
+    return NULL;
+}
+
+const char *config_table_section(const char *name)
+{
+    for (size_t i = 0; i < config_table_size; i++) {
+        if (strcmp(config_table[i].section, name) == 0)
+            return config_table[i].section;
+    }
+    return NULL;
+}
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Levenshtein's distance; SIZE_MAX when a name is too long to be a key. */
+static size_t edit_distance(const char *a, const char *b)
+{
+    size_t row[64];
+    size_t length = strlen(b);
+    if (length >= sizeof(row) / sizeof(row[0]) || strlen(a) > 2 * length)
+        return SIZE_MAX;
+    for (size_t j = 0; j <= length; j++)
+        row[j] = j;
+    for (size_t i = 1; a[i - 1]; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= length; j++) {
+            size_t replace = diagonal + (a[i - 1] != b[j - 1]);
+            diagonal = row[j];
+            row[j] = least(replace, least(row[j], row[j - 1]) + 1);
+        }
+    }
+    return row[length];
+}
+
+const char *config_table_nearest(const char *section, const char *name)
+{
+    const char *nearest = NULL;
+    size_t best = strlen(name) / 3 + 1; /* a third may be wrong */
+    for (size_t i = 0; i < config_table_size; i++) {
+        const struct config_entry *entry = &config_table[i];
+        if (section && strcmp(entry->section, section) != 0)
+            continue;
+        const char *candidate = section ? entry->key : entry->section;
+        size_t distance = edit_distance(name, candidate);
+        if (distance < best || (distance == best && !nearest)) {
+            best = distance;
+            nearest = candidate;
+        }
+    }
+    return nearest;
+}
+
+char *config_table_variable(const struct config_entry *entry)
+{
+    char *name = xasprintf("WEBSUB_%s_%s", entry->section, entry->key);
+    for (char *c = name; *c; c++)
+        *c = (char)toupper((unsigned char)*c);
+    return name;
+}

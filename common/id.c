@@ -1,0 +1,103 @@
+#include "common/id.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <openssl/sha.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "common/clock.h"
+#include "common/panic.h"
+
+static void write_hex(const uint8_t *bytes, size_t count, char *out)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < count; i++) {
+        *out++ = digits[bytes[i] >> 4];
+        *out++ = digits[bytes[i] & 15];
+    }
+    *out = '\0';
+}
+
+static void write_id(EVP_MD_CTX *context, char out[ID_HEX_SIZE])
+{
+    uint8_t digest[SHA256_DIGEST_LENGTH];
+    ENSURE(EVP_DigestFinal_ex(context, digest, NULL) == 1);
+    write_hex(digest, (ID_HEX_SIZE - 1) / 2, out);
+}
+
+static EVP_MD_CTX *start_digest(void)
+{
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    ENSURE(context != NULL);
+    ENSURE(EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1);
+    return context;
+}
+
+void id_subscription(const char *topic, const char *callback, char out[ID_HEX_SIZE])
+{
+    EVP_MD_CTX *context = start_digest();
+    ENSURE(EVP_DigestUpdate(context, topic, strlen(topic)) == 1);
+    ENSURE(EVP_DigestUpdate(context, "\n", 1) == 1);
+    ENSURE(EVP_DigestUpdate(context, callback, strlen(callback)) == 1);
+    write_id(context, out);
+    EVP_MD_CTX_free(context);
+}
+
+void id_topic(const char *topic, char out[ID_HEX_SIZE])
+{
+    EVP_MD_CTX *context = start_digest();
+    ENSURE(EVP_DigestUpdate(context, topic, strlen(topic)) == 1);
+    write_id(context, out);
+    EVP_MD_CTX_free(context);
+}
+
+static void fill_random(uint8_t *bytes, size_t count)
+{
+    while (count > 0) {
+        ssize_t got = getrandom(bytes, count, 0);
+        ENSURE(got > 0 || errno == EINTR);
+        if (got > 0) {
+            bytes += got;
+            count -= (size_t)got;
+        }
+    }
+}
+
+void id_uuid7(char out[ID_UUID_SIZE])
+{
+    uint8_t bytes[16];
+    fill_random(bytes + 6, sizeof(bytes) - 6);
+    uint64_t now = (uint64_t)clock_wall_ms();
+    for (int i = 0; i < 6; i++)
+        bytes[i] = (uint8_t)(now >> (40 - 8 * i));
+    bytes[6] = (uint8_t)(0x70 | (bytes[6] & 0x0f)); /* version 7 */
+    bytes[8] = (uint8_t)(0x80 | (bytes[8] & 0x3f)); /* variant of RFC 9562 */
+
+    char hex[2 * sizeof(bytes) + 1];
+    write_hex(bytes, sizeof(bytes), hex);
+    snprintf(out, ID_UUID_SIZE, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16,
+             hex + 20);
+}
+
+char *id_topic_key(const char *topic)
+{
+    return xasprintf("topic:%s", topic);
+}
+
+char *id_subscription_key(const char *subscription_id)
+{
+    return xasprintf("subscription:%s", subscription_id);
+}
+
+int32_t id_partition(const char *key, size_t length, int32_t partitions)
+{
+    ENSURE(partitions > 0);
+    uint8_t digest[SHA256_DIGEST_LENGTH];
+    SHA256((const uint8_t *)key, length, digest);
+    uint64_t number = 0;
+    for (int i = 0; i < 8; i++)
+        number = number << 8 | digest[i];
+    return (int32_t)(number % (uint64_t)partitions);
+}

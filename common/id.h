@@ -1,0 +1,34 @@
+/** Identifiers, and the keys and shards that follow from them. All functions are pure but id_uuid7.
+ */
+#ifndef WEBSUB_COMMON_ID_H
+#define WEBSUB_COMMON_ID_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define ID_HEX_SIZE  33 /**< 128 bits of SHA-256 in lower-case hex, and NUL */
+#define ID_UUID_SIZE 37
+
+/**
+ * The id of a subscription: SHA-256 over topic, newline, callback, cut to 128 bits. Neither
+ * contains a newline (control characters are refused), so no two pairs share an input.
+ */
+void id_subscription(const char *topic, const char *callback, char out[ID_HEX_SIZE]);
+/** The id of a topic: SHA-256 over the topic, cut to 128 bits. */
+void id_topic(const char *topic, char out[ID_HEX_SIZE]);
+
+/** UUID version 7 (RFC 9562, section 5.7): sorts by time of creation; 74 random bits. */
+void id_uuid7(char out[ID_UUID_SIZE]);
+
+/** Entity keys in the events and state topics: "topic:<url>", "subscription:<id>". Caller frees. */
+char *id_topic_key(const char *topic);
+char *id_subscription_key(const char *subscription_id);
+
+/**
+ * The partition, and thus the shard, of an entity key: the first 8 bytes of its SHA-256,
+ * big-endian, modulo `partitions` (at least 1). The same in every version: state lies where this
+ * once put it.
+ */
+int32_t id_partition(const char *key, size_t length, int32_t partitions);
+
+#endif

@@ -1,0 +1,28 @@
+/** Small helpers over jansson for the record codecs: typed, bounded access with one error style. */
+#ifndef WEBSUB_COMMON_JSON_H
+#define WEBSUB_COMMON_JSON_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/error.h"
+
+/** Parses one JSON object of version 1 ("v": 1); NULL on failure. Release with json_decref. */
+json_t *json_parse_record(const void *bytes, size_t length, struct error *error);
+
+/** A copy of string member `name`; NULL when it is not there (`*error` stays) or is no string (it is set). */
+char *json_take_string(const json_t *object, const char *name, struct error *error);
+/** The integer member `name`, or `fallback` when it is not there; sets `*error` when it is no integer. */
+int64_t json_take_integer(const json_t *object, const char *name, int64_t fallback,
+                          struct error *error);
+bool json_take_bool(const json_t *object, const char *name, struct error *error);
+
+/** Sets a member unless `value` is NULL. */
+void json_put_string(json_t *object, const char *name, const char *value);
+void json_put_integer(json_t *object, const char *name, int64_t value);
+
+/** Compact text of `object`, which it consumes; the caller frees it with free(). */
+char *json_finish(json_t *object, size_t *length);
+
+#endif

@@ -1,0 +1,59 @@
+/**
+ * librdkafka, as all programs use it: handles made from the configuration, topics created and checked,
+ * confirmed produce, waiting for the broker.
+ *
+ * librdkafka's own log lines and errors go to our log ("kafka.client"); its threads call nothing else of
+ * ours. A property that librdkafka rejects is ERROR_CONFIG with librdkafka's message.
+ */
+#ifndef WEBSUB_COMMON_KAFKA_H
+#define WEBSUB_COMMON_KAFKA_H
+
+#include <librdkafka/rdkafka.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/config.h"
+#include "common/error.h"
+
+/** Names of topics and groups under the configured prefix; strings owned by the struct. */
+struct kafka_names {
+    char *events;
+    char *state;
+    char *dead_letters;
+    char *attempts;
+    char *pool;                /**< the message topic that pooled WebSub topics share */
+    char *messages_prefix;     /**< of dedicated message topics */
+    char *group_consolidator;
+    char *group_dispatchers;
+    char *group_shard_prefix;  /**< + shard number */
+};
+
+void kafka_names_init(struct kafka_names *names, const struct config *config);
+void kafka_names_fini(struct kafka_names *names);
+
+/** A property over the common ones; `value` NULL ends an array of them. */
+struct kafka_property {
+    const char *name;
+    const char *value;
+};
+
+/**
+ * A client handle: bootstrap servers, then `properties`, then the user's kafka.properties. Consumers get
+ * enable.auto.commit=false, isolation.level=read_committed and partition EOF events from here. `opaque` is
+ * what librdkafka's callbacks get. `configure` (or NULL) may set callbacks on the conf.
+ * Does not wait for a broker. @returns NULL on failure.
+ */
+rd_kafka_t *kafka_client_new(const struct config *config, rd_kafka_type_t type,
+                             const struct kafka_property *properties,
+                             void (*configure)(rd_kafka_conf_t *conf), void *opaque,
+                             struct error *error);
+
+
+/** The error of a librdkafka call as ours. */
+int kafka_error(struct error *error, rd_kafka_resp_err_t code, const char *what);
+
+/** Value of header `name` of a consumed message; false when it is not there. Not NUL-terminated. */
+bool kafka_header(const rd_kafka_message_t *message, const char *name, const char **value,
+                  size_t *length);
+
+#endif

@@ -1,0 +1,281 @@
+#include "common/kafka_admin.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/panic.h"
+
+enum { CONTROLLER_WAIT_MS = 1000, REQUEST_MS = 10000, METADATA_MS = 1000 };
+
+struct topic_spec {
+    const char *name;
+    int partitions;
+    const char *cleanup_policy;
+    int64_t retention_ms; /**< -1: none */
+    bool messages;        /**< holds bodies: must take the largest one that the hub accepts */
+};
+
+/* Key, headers and framing around a body. */
+enum { RECORD_OVERHEAD = 64 << 10 };
+
+static bool has_controller(rd_kafka_t *rk)
+{
+    return rd_kafka_controllerid(rk, CONTROLLER_WAIT_MS) >= 0;
+}
+
+/** Number of partitions of an existing topic; 0: does not exist; -1: no answer. */
+static int partition_count(rd_kafka_t *rk, const char *name, int timeout_ms)
+{
+    const struct rd_kafka_metadata *metadata;
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(rk, name, NULL);
+    int count = -1;
+    if (!topic)
+        return -1;
+    if (rd_kafka_metadata(rk, 0, topic, &metadata, timeout_ms) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        const struct rd_kafka_metadata_topic *found = &metadata->topics[0];
+        if (metadata->topic_cnt == 1 && found->err == RD_KAFKA_RESP_ERR_NO_ERROR)
+            count = found->partition_cnt;
+        else if (metadata->topic_cnt == 1 &&
+                 (found->err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+                  found->err == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC))
+            count = 0;
+        rd_kafka_metadata_destroy(metadata);
+    }
+    rd_kafka_topic_destroy(topic);
+    return count;
+}
+
+static void set_topic_config(rd_kafka_NewTopic_t *topic, const char *name, int64_t value)
+{
+    char text[32];
+    snprintf(text, sizeof(text), "%lld", (long long)value);
+    ENSURE(rd_kafka_NewTopic_set_config(topic, name, text) == RD_KAFKA_RESP_ERR_NO_ERROR);
+}
+
+static rd_kafka_NewTopic_t *new_topic(const struct config *config, const struct topic_spec *spec,
+                                      struct error *error)
+{
+    char message[256];
+    rd_kafka_NewTopic_t *topic =
+        rd_kafka_NewTopic_new(spec->name, spec->partitions, (int)config->kafka.replication_factor,
+                              message, sizeof(message));
+    if (!topic) {
+        error_set(error, ERROR_CONFIG, false, "Kafka topic %s: %s", spec->name, message);
+        return NULL;
+    }
+    rd_kafka_NewTopic_set_config(topic, "cleanup.policy", spec->cleanup_policy);
+    if (spec->retention_ms >= 0)
+        set_topic_config(topic, "retention.ms", spec->retention_ms);
+    if (spec->messages)
+        set_topic_config(topic, "max.message.bytes", config->hub.max_body_bytes + RECORD_OVERHEAD);
+    if (config->kafka.min_insync_replicas > 0)
+        set_topic_config(topic, "min.insync.replicas", config->kafka.min_insync_replicas);
+    return topic;
+}
+
+static int created_topics_check(rd_kafka_event_t *event, struct error *error)
+{
+    size_t count;
+    const rd_kafka_topic_result_t **results =
+        rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &count);
+    for (size_t i = 0; i < count; i++) {
+        rd_kafka_resp_err_t code = rd_kafka_topic_result_error(results[i]);
+        /* Another replica was faster: as good as ours. */
+        if (code == RD_KAFKA_RESP_ERR_NO_ERROR || code == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
+            continue;
+        return error_set(error, ERROR_CONFIG, true, "Kafka topic %s cannot be created: %s",
+                         rd_kafka_topic_result_name(results[i]),
+                         rd_kafka_topic_result_error_string(results[i]));
+    }
+    return 0;
+}
+
+static int create_topic(rd_kafka_t *rk, const struct config *config, const struct topic_spec *spec,
+                        int timeout_ms, struct error *error)
+{
+    rd_kafka_NewTopic_t *topic = new_topic(config, spec, error);
+    if (!topic)
+        return -1;
+    char message[256];
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
+    rd_kafka_AdminOptions_t *options =
+        rd_kafka_AdminOptions_new(rk, RD_KAFKA_ADMIN_OP_CREATETOPICS);
+    rd_kafka_AdminOptions_set_request_timeout(options, timeout_ms, message, sizeof(message));
+    rd_kafka_AdminOptions_set_operation_timeout(options, timeout_ms, message, sizeof(message));
+    rd_kafka_CreateTopics(rk, &topic, 1, options, queue);
+
+    int result;
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, timeout_ms + CONTROLLER_WAIT_MS);
+    if (!event)
+        result = kafka_error(error, RD_KAFKA_RESP_ERR__TIMED_OUT, "creating a Kafka topic");
+    else if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        result = kafka_error(error, rd_kafka_event_error(event), "creating a Kafka topic");
+    else
+        result = created_topics_check(event, error);
+    if (event)
+        rd_kafka_event_destroy(event);
+    rd_kafka_AdminOptions_destroy(options);
+    rd_kafka_NewTopic_destroy(topic);
+    rd_kafka_queue_destroy(queue);
+    return result;
+}
+
+static int ensure_topic(rd_kafka_t *rk, const struct config *config, const struct topic_spec *spec,
+                        int timeout_ms, struct error *error)
+{
+    if (has_controller(rk)) {
+        if (create_topic(rk, config, spec, timeout_ms, error) != 0)
+            return -1;
+    }
+    /* What was just created may not be known to the broker that we ask for a moment. */
+    int64_t deadline = clock_monotonic_ms() + timeout_ms;
+    int count;
+    while ((count = partition_count(rk, spec->name, METADATA_MS)) <= 0) {
+        if (clock_monotonic_ms() >= deadline)
+            return error_set(error, ERROR_UNAVAILABLE, true,
+                             "the Kafka topic %s does not exist and the broker did not create it",
+                             spec->name);
+    }
+    return 0;
+}
+
+int kafka_admin_create_messages(rd_kafka_t *rk, const struct config *config, const char *name,
+                                int timeout_ms, struct error *error)
+{
+    const struct topic_spec spec = {name, 1, "delete", config->messages.retention, true};
+    return ensure_topic(rk, config, &spec, timeout_ms, error);
+}
+
+/** Value of a topic's setting for the caller to free; NULL when the broker does not tell. */
+static char *topic_setting(rd_kafka_t *rk, const char *topic, const char *name)
+{
+    char *value = NULL;
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
+    rd_kafka_ConfigResource_t *resource =
+        rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
+    rd_kafka_DescribeConfigs(rk, &resource, 1, NULL, queue);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, REQUEST_MS);
+    if (event && rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        size_t resources, entries = 0;
+        const rd_kafka_ConfigResource_t **found = rd_kafka_DescribeConfigs_result_resources(
+            rd_kafka_event_DescribeConfigs_result(event), &resources);
+        const rd_kafka_ConfigEntry_t **entry =
+            resources == 1 ? rd_kafka_ConfigResource_configs(found[0], &entries) : NULL;
+        for (size_t i = 0; i < entries && !value; i++)
+            if (strcmp(rd_kafka_ConfigEntry_name(entry[i]), name) == 0)
+                value = xstrdup_or_null(rd_kafka_ConfigEntry_value(entry[i]));
+    }
+    if (event)
+        rd_kafka_event_destroy(event);
+    rd_kafka_ConfigResource_destroy(resource);
+    rd_kafka_queue_destroy(queue);
+    return value;
+}
+
+static int check_cleanup_policy(rd_kafka_t *rk, const char *topic, bool compacted,
+                                struct error *error)
+{
+    char *policy = topic_setting(rk, topic, "cleanup.policy");
+    int result = 0;
+    if (!policy)
+        log_warning("kafka.topic_unchecked", LOG_STR("topic", topic),
+                    LOG_STR("reason", "the broker did not tell its settings"));
+    /* "compact,delete" would forget subscriptions by age as well: only pure compaction will do. */
+    else if (strcmp(policy, compacted ? "compact" : "delete") != 0)
+        result = error_set(error, ERROR_CONFIG, false,
+                           "the Kafka topic %s has cleanup.policy=%s, but must have %s", topic,
+                           policy, compacted ? "compact" : "delete");
+    free(policy);
+    return result;
+}
+
+static int wait_for_broker(rd_kafka_t *rk, const char *servers, bool (*stop)(void),
+                           struct error *error)
+{
+    const struct rd_kafka_metadata *metadata;
+    bool waited = false;
+    for (;;) {
+        rd_kafka_resp_err_t code = rd_kafka_metadata(rk, 0, NULL, &metadata, METADATA_MS);
+        if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            rd_kafka_metadata_destroy(metadata);
+            log_info(waited ? "kafka.reached_at_last" : "kafka.reached",
+                     LOG_STR("bootstrap_servers", servers));
+            return 0;
+        }
+        if (stop())
+            return error_set(error, ERROR_CONFLICT, false, "stopped while waiting for Kafka");
+        log_warning("kafka.waiting", LOG_STR("bootstrap_servers", servers),
+                    LOG_STR("reason", rd_kafka_err2str(code)));
+        waited = true;
+    }
+}
+
+static int ensure_all(rd_kafka_t *rk, const struct config *config, const struct kafka_names *names,
+                      struct error *error)
+{
+    const struct topic_spec specs[] = {
+        {names->events, (int)config->kafka.partitions, "delete", config->kafka.events_retention,
+         false},
+        {names->state, (int)config->kafka.partitions, "compact", -1, false},
+        {names->dead_letters, (int)config->kafka.partitions, "delete", config->messages.retention,
+         true},
+        {names->attempts, (int)config->kafka.partitions, "delete", config->messages.retention,
+         false},
+        {names->pool, (int)config->messages.pool_partitions, "delete", config->messages.retention,
+         true},
+    };
+    for (size_t i = 0; i < sizeof(specs) / sizeof(specs[0]); i++) {
+        if (partition_count(rk, specs[i].name, METADATA_MS) > 0)
+            continue;
+        if (ensure_topic(rk, config, &specs[i], REQUEST_MS, error) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int check_all(rd_kafka_t *rk, const struct kafka_names *names, struct kafka_layout *layout,
+                     struct error *error)
+{
+    int events = partition_count(rk, names->events, REQUEST_MS);
+    int state = partition_count(rk, names->state, REQUEST_MS);
+    int pool = partition_count(rk, names->pool, REQUEST_MS);
+    if (events <= 0 || state <= 0 || pool <= 0)
+        return error_set(error, ERROR_UNAVAILABLE, true, "Kafka does not tell of %s, %s and %s",
+                         names->events, names->state, names->pool);
+    if (events != state)
+        return error_set(error, ERROR_CONFIG, false,
+                         "the Kafka topics %s and %s must have equally many partitions, but have "
+                         "%d and %d",
+                         names->events, names->state, events, state);
+    layout->partitions = events;
+    layout->pool_partitions = pool;
+    if (!has_controller(rk))
+        return 0; /* an embedded broker: it has no settings to ask for */
+    if (check_cleanup_policy(rk, names->state, true, error) != 0)
+        return -1;
+    return check_cleanup_policy(rk, names->events, false, error);
+}
+
+int kafka_admin_prepare(const struct config *config, const struct kafka_names *names,
+                        bool (*stop)(void), struct kafka_layout *layout, struct error *error)
+{
+    rd_kafka_t *rk = kafka_client_new(config, RD_KAFKA_PRODUCER, NULL, NULL, NULL, error);
+    int result = -1;
+    if (!rk)
+        return -1;
+    for (;;) {
+        if (wait_for_broker(rk, config->kafka.bootstrap_servers, stop, error) != 0)
+            break;
+        result = ensure_all(rk, config, names, error);
+        if (result == 0)
+            result = check_all(rk, names, layout, error);
+        if (result == 0 || !error->retriable || stop())
+            break;
+        log_warning("kafka.not_ready", LOG_STR("reason", error->message));
+    }
+    rd_kafka_destroy(rk);
+    return result;
+}

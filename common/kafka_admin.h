@@ -1,0 +1,33 @@
+/** Kafka topics: created with our settings when missing, checked when they exist. Blocking calls. */
+#ifndef WEBSUB_COMMON_KAFKA_ADMIN_H
+#define WEBSUB_COMMON_KAFKA_ADMIN_H
+
+#include "common/kafka.h"
+
+/** What exists in Kafka; existing partition counts win over configured ones. */
+struct kafka_layout {
+    int32_t partitions;      /**< of events and of state: the number of shards */
+    int32_t pool_partitions; /**< of the pooled message topic */
+};
+
+/**
+ * Waits for a broker to answer (logs "kafka.waiting" meanwhile), creates what is missing of the fixed
+ * topics (events, state, dead letters, attempts, pool), and checks what exists: events and state have the
+ * same number of partitions, state is compacted, events are not (else ERROR_CONFIG).
+ *
+ * A broker that cannot create topics (no controller: an embedded one) is expected to have them, or to make
+ * them when they are asked for.
+ *
+ * @param stop asked about once a second; when it answers true, ERROR_CONFLICT is returned.
+ */
+int kafka_admin_prepare(const struct config *config, const struct kafka_names *names,
+                        bool (*stop)(void), struct kafka_layout *layout, struct error *error);
+
+/**
+ * Makes sure that the message topic `name` with one partition exists. `rk`: any client handle.
+ * Blocks up to `timeout_ms`. Calling it for a topic that exists is no error.
+ */
+int kafka_admin_create_messages(rd_kafka_t *rk, const struct config *config, const char *name,
+                                int timeout_ms, struct error *error);
+
+#endif

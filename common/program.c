@@ -1,0 +1,196 @@
+#include "common/program.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/panic.h"
+
+enum { EXIT_GO_ON = -1, EXIT_DONE = 0, EXIT_USAGE = 2 };
+
+enum { OPTION_CHECK = 256, OPTION_PRINT, OPTION_MARKDOWN, OPTION_HELP, OPTION_VERSION };
+
+static const struct option long_options[] = {
+    {"config", required_argument, NULL, 'c'},
+    {"check-config", no_argument, NULL, OPTION_CHECK},
+    {"print-config", no_argument, NULL, OPTION_PRINT},
+    {"print-config-markdown", no_argument, NULL, OPTION_MARKDOWN},
+    {"help", no_argument, NULL, OPTION_HELP},
+    {"version", no_argument, NULL, OPTION_VERSION},
+    {0},
+};
+
+/* Set by the first signal, read and written in the main thread only. */
+static bool stop_seen;
+
+struct options {
+    const char *config_path;
+    bool check_only;
+};
+
+static void print_help(const char *name, const char *summary)
+{
+    printf("%s: %s\n\n"
+           "Usage: %s [options]\n"
+           "  -c, --config FILE         read the configuration from FILE\n"
+           "      --check-config        check the configuration and exit with 0 or 2\n"
+           "      --print-config        print every key with its default and meaning\n"
+           "      --print-config-markdown\n"
+           "                            the same as Markdown\n"
+           "      --help, --version\n\n"
+           "Every key can be set by the environment too, as WEBSUB_<SECTION>_<KEY>.\n",
+           name, summary, name);
+}
+
+static int read_options(int argc, char **argv, const char *name, const char *summary,
+                        struct options *options)
+{
+    int option;
+    while ((option = getopt_long(argc, argv, "c:", long_options, NULL)) != -1) {
+        switch (option) {
+        case 'c':
+            options->config_path = optarg;
+            break;
+        case OPTION_CHECK:
+            options->check_only = true;
+            break;
+        case OPTION_PRINT:
+            config_print_reference(stdout);
+            return EXIT_DONE;
+        case OPTION_MARKDOWN:
+            config_print_markdown(stdout);
+            return EXIT_DONE;
+        case OPTION_HELP:
+            print_help(name, summary);
+            return EXIT_DONE;
+        case OPTION_VERSION:
+            printf("%s %s\n", name, WEBSUB_VERSION);
+            return EXIT_DONE;
+        default: /* getopt has said what is wrong */
+            fprintf(stderr, "Try '%s --help'.\n", name);
+            return EXIT_USAGE;
+        }
+    }
+    if (optind < argc) {
+        fprintf(stderr, "%s: unexpected argument '%s'\nTry '%s --help'.\n", name, argv[optind],
+                name);
+        return EXIT_USAGE;
+    }
+    return EXIT_GO_ON;
+}
+
+static int load_config(const struct options *options, program_check_fn check, struct config *config,
+                       struct error *error)
+{
+    if (config_load(config, options->config_path, error) != 0)
+        return -1;
+    if (check && check(config, error) != 0) {
+        config_fini(config);
+        return -1;
+    }
+    return 0;
+}
+
+/* Thousands of connections need more than the usual soft limit of 1024 files. */
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+        log_warning("program.file_limit", LOG_STR("error", strerror(errno)));
+}
+
+static void fill_stop_signals(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGINT);
+}
+
+static void set_up_signals(void)
+{
+    sigset_t set;
+    fill_stop_signals(&set);
+    ENSURE(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0);
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    ENSURE(sigaction(SIGPIPE, &ignore, NULL) == 0);
+}
+
+int program_start(int argc, char **argv, const char *name, const char *summary,
+                  program_check_fn check, struct config *config)
+{
+    struct options options = {0};
+    int code = read_options(argc, argv, name, summary, &options);
+    if (code != EXIT_GO_ON)
+        return code;
+
+    struct error error;
+    if (load_config(&options, check, config, &error) != 0) {
+        fprintf(stderr, "%s: %s\n", name, error.message);
+        return EXIT_USAGE;
+    }
+    if (options.check_only) {
+        printf("%s: the configuration is valid\n", name);
+        config_fini(config);
+        return EXIT_DONE;
+    }
+    log_init(name, config->log.level, config->log.format);
+    raise_file_limit();
+    set_up_signals();
+    return EXIT_GO_ON;
+}
+
+static void end_at_once(int signal_number)
+{
+    (void)signal_number;
+    _exit(1);
+}
+
+/* From here on a signal ends the process: somebody is tired of waiting for the graceful stop. */
+static void arm_second_signal(void)
+{
+    struct sigaction action = {.sa_handler = end_at_once};
+    ENSURE(sigaction(SIGTERM, &action, NULL) == 0);
+    ENSURE(sigaction(SIGINT, &action, NULL) == 0);
+    sigset_t set;
+    fill_stop_signals(&set);
+    ENSURE(pthread_sigmask(SIG_UNBLOCK, &set, NULL) == 0);
+}
+
+/* Waits for a stop signal; false when the time was up or another signal interrupted. */
+static bool wait_for_signal(const sigset_t *set, int64_t wait_ms)
+{
+    struct timespec wait = {.tv_sec = wait_ms / 1000, .tv_nsec = wait_ms % 1000 * 1000000};
+    int got = sigtimedwait(set, NULL, wait_ms < 0 ? NULL : &wait);
+    ENSURE(got > 0 || errno == EAGAIN || errno == EINTR);
+    return got > 0;
+}
+
+bool program_wait_for_stop(int timeout_ms)
+{
+    if (stop_seen)
+        return true;
+    sigset_t set;
+    fill_stop_signals(&set);
+    int64_t deadline = clock_monotonic_ms() + timeout_ms;
+    int64_t left = timeout_ms;
+    while (!wait_for_signal(&set, left)) {
+        if (timeout_ms < 0)
+            continue;
+        left = deadline - clock_monotonic_ms();
+        if (left <= 0)
+            return false;
+    }
+    stop_seen = true;
+    arm_second_signal();
+    return true;
+}

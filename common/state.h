@@ -1,0 +1,115 @@
+/**
+ * State: one record per topic or subscription in the compacted state topic, and one progress record per
+ * partition. Written by the consolidator only; read by hub (view) and dispatcher (shards).
+ *
+ * Key: the entity key (id.h), or "progress". Value: JSON with "v": 1; NULL is a tombstone. Unknown fields are
+ * ignored.
+ *
+ * Progress: every transaction writes, to each state partition that it folded events for, up to which
+ * offset of the events partition of the same number the state is complete. Readers can thus tell "does
+ * not exist" from "not folded yet", and dispatchers can tell which subscriptions a shard's committed
+ * offset covers (dispatcher/position.h).
+ */
+#ifndef WEBSUB_COMMON_STATE_H
+#define WEBSUB_COMMON_STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/error.h"
+#include "common/id.h"
+#include "common/location.h"
+#include "common/signature.h"
+
+#define STATE_PROGRESS_KEY "progress"
+
+/** Requests waiting for verification, oldest first; they are verified strictly one after the other. */
+#define STATE_MAX_PENDING 8
+
+struct topic_state {
+    char *topic;
+    int64_t registered_at_ms;
+    struct location location;
+};
+
+enum subscription_status {
+    SUBSCRIPTION_REQUESTED, /**< never verified yet: only `pending` means something */
+    SUBSCRIPTION_ACTIVE,
+    SUBSCRIPTION_SUSPENDED, /**< active, but given up for now: probed */
+    SUBSCRIPTION_LAPSED,    /**< the lease ended; the position is kept for the resume window */
+    SUBSCRIPTION_ENDING,    /**< the hub ended it: the denial notice is to be sent */
+};
+
+struct pending_request {
+    char request_id[ID_UUID_SIZE];
+    bool unsubscribe;
+    char *secret; /**< NULL: none */
+    int method;   /**< as in event.h */
+    int64_t lease_seconds;
+    int64_t requested_at_ms;
+    struct location location;
+};
+
+/**
+ * Where delivery stands. Offsets of events (`set`, `base`) are those in the events partition of the
+ * subscription's shard: they order what happened to it without any clock.
+ */
+struct position {
+    int64_t offset; /**< the next message to deliver, as of event `set` */
+    int64_t set;    /**< event that last wrote this position */
+    int64_t base;   /**< event that last moved it other than by delivering: verification or command */
+    bool detached;  /**< true: only this record tells; false: the shard's offset may be further */
+};
+
+struct subscription_state {
+    char id[ID_HEX_SIZE];
+    char *topic;
+    char *callback;
+    enum subscription_status status;
+    char *secret; /**< NULL: none */
+    int method;   /**< as in event.h */
+    int64_t created_at_ms;
+    int64_t verified_at_ms;
+    int64_t lease_seconds;
+    int64_t lease_end_ms;
+    char *reason; /**< why suspended or ending */
+    struct location location;
+    struct position position;
+    struct pending_request *pending; /**< NULL when pending_count is 0 */
+    size_t pending_count;
+};
+
+enum state_kind { STATE_TOPIC, STATE_SUBSCRIPTION, STATE_PROGRESS };
+
+struct state_record {
+    enum state_kind kind;
+    bool tombstone; /**< then only the key tells which entity it was */
+    union {
+        struct topic_state *topic;               /**< owned */
+        struct subscription_state *subscription; /**< owned */
+        int64_t progress;                        /**< next events offset to be folded */
+    } value;
+};
+
+const char *subscription_status_name(enum subscription_status status);
+
+/** Encoders: the caller frees the result with free(). */
+char *state_encode_topic(const struct topic_state *topic, size_t *length);
+char *state_encode_subscription(const struct subscription_state *subscription, size_t *length);
+char *state_encode_progress(int64_t next_events_offset, size_t *length);
+
+/**
+ * Decodes foreign bytes; `value` NULL is a tombstone. ERROR_INVALID when malformed, of another version, of
+ * an unknown kind of key, or when key and contents disagree; `*record` then needs no cleanup.
+ */
+int state_decode(const char *key, size_t key_length, const void *value, size_t value_length,
+                 struct state_record *record, struct error *error);
+/** Frees what `record` still owns; set a pointer to NULL to keep what it pointed to. */
+void state_record_fini(struct state_record *record);
+
+void topic_state_free(struct topic_state *topic);
+void subscription_state_free(struct subscription_state *subscription);
+void pending_request_fini(struct pending_request *request);
+
+#endif

@@ -1,0 +1,519 @@
+#include "consolidator/engine.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/id.h"
+#include "common/log.h"
+#include "common/panic.h"
+#include "common/state_loader.h"
+#include "consolidator/partition.h"
+
+enum {
+    POLL_MS = 100,
+    COMMITTED_MS = 30000, /* an undecided transaction of a dead owner may have to time out first */
+    LOAD_MS = 30000,
+    TRANSACTION_MS = 30000,
+};
+
+struct engine {
+    const struct config *config;
+    const struct kafka_names *names;
+    const struct engine_metrics *metrics;
+    rd_kafka_t *consumer;
+    rd_kafka_t *producer; /* transactional */
+    struct state_loader *loader;
+    int32_t partition_count;
+    struct partition **partitions; /* by number; NULL: not ours */
+    rd_kafka_message_t **batch;
+    size_t batch_count;
+    int64_t *eof; /* by number: events offset at which the partition's end was seen, or -1 */
+    atomic_bool *joined;
+    bool failed; /* in the rebalance callback: `failure` says why */
+    struct error failure;
+};
+
+/* --- taking over and giving up partitions --- */
+
+static void on_state_record(void *context, int32_t partition, const char *key, size_t key_length,
+                            struct state_record *record)
+{
+    (void)partition;
+    partition_load(context, key, key_length, record);
+}
+
+static int open_partition(struct engine *engine, int32_t number, int64_t committed,
+                          struct error *error)
+{
+    struct partition *partition =
+        partition_new(number, engine->config->consolidator.resume_window);
+    if (state_loader_load(engine->loader, number, LOAD_MS, on_state_record, partition, error) !=
+        0) {
+        partition_free(partition);
+        return -1;
+    }
+    partition->folded = committed >= 0 ? committed : 0;
+    partition_free(engine->partitions[number]);
+    engine->partitions[number] = partition;
+    engine->eof[number] = -1;
+    log_info("consolidator.partition_opened", LOG_INT("partition", number),
+             LOG_INT("offset", partition->folded),
+             LOG_INT("subscriptions", HASH_CNT(by_id, partition->entities.subscriptions)),
+             LOG_INT("topics", HASH_CNT(by_topic, partition->entities.topics)));
+    return 0;
+}
+
+static void close_partition(struct engine *engine, int32_t number)
+{
+    partition_free(engine->partitions[number]);
+    engine->partitions[number] = NULL;
+}
+
+/**
+ * Fetches the committed offsets of `list` into it, then loads the partitions' state: in this order, see
+ * engine.h.
+ */
+static int open_partitions(struct engine *engine, rd_kafka_topic_partition_list_t *list,
+                           struct error *error)
+{
+    rd_kafka_resp_err_t code = rd_kafka_committed(engine->consumer, list, COMMITTED_MS);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return kafka_error(error, code, "committed offsets");
+    for (int i = 0; i < list->cnt; i++) {
+        rd_kafka_topic_partition_t *at = &list->elems[i];
+        if (at->err != RD_KAFKA_RESP_ERR_NO_ERROR)
+            return kafka_error(error, at->err, "committed offset");
+        if (at->partition >= engine->partition_count)
+            return error_set(error, ERROR_CONFIG, false,
+                             "the events topic got more partitions: restart all programs");
+        if (open_partition(engine, at->partition, at->offset, error) != 0)
+            return -1;
+        if (at->offset < 0)
+            at->offset = RD_KAFKA_OFFSET_BEGINNING;
+    }
+    return 0;
+}
+
+static void count_entities(struct engine *engine)
+{
+    int64_t partitions = 0, subscriptions = 0, topics = 0;
+    for (int32_t i = 0; i < engine->partition_count; i++) {
+        if (!engine->partitions[i])
+            continue;
+        partitions++;
+        subscriptions += HASH_CNT(by_id, engine->partitions[i]->entities.subscriptions);
+        topics += HASH_CNT(by_topic, engine->partitions[i]->entities.topics);
+    }
+    gauge_set(engine->metrics->partitions, partitions);
+    gauge_set(engine->metrics->subscriptions, subscriptions);
+    gauge_set(engine->metrics->topics, topics);
+}
+
+/* @locality the thread in engine_run, within rd_kafka_consumer_poll or _close */
+static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
+                         rd_kafka_topic_partition_list_t *list, void *opaque)
+{
+    struct engine *engine = opaque;
+    if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+        if (open_partitions(engine, list, &engine->failure) != 0)
+            engine->failed = true;
+        rd_kafka_error_t *error = rd_kafka_incremental_assign(rk, list);
+        if (error)
+            rd_kafka_error_destroy(error);
+        atomic_store(engine->joined, !engine->failed);
+    } else {
+        for (int i = 0; i < list->cnt; i++)
+            close_partition(engine, list->elems[i].partition);
+        rd_kafka_error_t *error = rd_kafka_incremental_unassign(rk, list);
+        if (error)
+            rd_kafka_error_destroy(error);
+    }
+    count_entities(engine);
+    log_info(code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS ? "consolidator.partitions_assigned"
+                                                          : "consolidator.partitions_revoked",
+             LOG_INT("count", list->cnt));
+}
+
+/* --- transactions --- */
+
+static int transaction_error(struct error *error, rd_kafka_error_t *problem, const char *what)
+{
+    if (!problem)
+        return 0;
+    kafka_error(error, rd_kafka_error_code(problem), what);
+    if (rd_kafka_error_is_fatal(problem))
+        error->code = ERROR_CONFLICT;
+    snprintf(error->message, sizeof(error->message), "%s: %s", what,
+             rd_kafka_error_string(problem));
+    rd_kafka_error_destroy(problem);
+    return -1;
+}
+
+static int produce(struct engine *engine, const char *topic, int32_t partition, const char *key,
+                   const char *value, size_t length, struct error *error)
+{
+    rd_kafka_resp_err_t code = rd_kafka_producev(
+        engine->producer, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(partition),
+        RD_KAFKA_V_KEY(key, strlen(key)), RD_KAFKA_V_VALUE((void *)(uintptr_t)value, length),
+        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR ? 0 : kafka_error(error, code, "produce");
+}
+
+struct change_target {
+    struct engine *engine;
+    int32_t partition;
+    struct error *error;
+};
+
+static int on_changed(void *context, const char *key, const char *value, size_t length)
+{
+    const struct change_target *target = context;
+    return produce(target->engine, target->engine->names->state, target->partition, key, value,
+                   length, target->error);
+}
+
+static int produce_event(struct engine *engine, int32_t partition, const struct event *event,
+                         struct error *error)
+{
+    size_t length;
+    char *key = event_key(event), *value = event_encode(event, &length);
+    int result =
+        produce(engine, engine->names->events, partition, key, value, length, error);
+    free(key);
+    free(value);
+    return result;
+}
+
+static int spread_topic_ended(struct engine *engine, const struct event *deregistered,
+                              struct error *error)
+{
+    struct event ended = *deregistered; /* borrows its strings */
+    ended.type = EVENT_TOPIC_ENDED;
+    for (int32_t i = 0; i < engine->partition_count; i++)
+        if (produce_event(engine, i, &ended, error) != 0)
+            return -1;
+    return 0;
+}
+
+static int fold_message(struct engine *engine, const rd_kafka_message_t *message,
+                        struct error *error)
+{
+    struct partition *partition = engine->partitions[message->partition];
+    struct event event;
+    struct error malformed;
+    bool topic_ended = false;
+    if (!partition || message->offset < partition->folded)
+        return 0; /* revoked meanwhile, or read again after a failed transaction */
+    partition->folded = message->offset + 1;
+    if (event_decode(message->payload, message->len, &event, &malformed) != 0) {
+        counter_add(engine->metrics->malformed, 1);
+        log_warning("event.malformed", LOG_INT("partition", message->partition),
+                    LOG_INT("offset", message->offset), LOG_STR("reason", malformed.message));
+        return 0;
+    }
+    struct change_target target = {engine, message->partition, error};
+    int result =
+        partition_fold(partition, &event, message->offset, on_changed, &target, &topic_ended);
+    if (result >= 0 && topic_ended && spread_topic_ended(engine, &event, error) != 0)
+        result = -1;
+    counter_add(result > 0 ? engine->metrics->folded : engine->metrics->ignored, 1);
+    log_debug(result > 0 ? "event.folded" : "event.ignored",
+              LOG_STR("type", event_type_name(event.type)), LOG_STR("topic", event.topic),
+              LOG_STR("callback", event.callback), LOG_INT("partition", message->partition),
+              LOG_INT("offset", message->offset));
+    event_fini(&event);
+    return result < 0 ? -1 : 0;
+}
+
+static int fold_batch(struct engine *engine, struct error *error)
+{
+    for (size_t i = 0; i < engine->batch_count; i++)
+        if (fold_message(engine, engine->batch[i], error) != 0)
+            return -1;
+    return 0;
+}
+
+static int write_due(struct engine *engine, struct error *error)
+{
+    int64_t now = clock_wall_ms();
+    for (int32_t i = 0; i < engine->partition_count; i++) {
+        struct event event;
+        for (int64_t n = 0; engine->partitions[i] &&
+                            n < engine->config->consolidator.batch_events &&
+                            partition_take_due(engine->partitions[i], now, &event);
+             n++) {
+            int result = produce_event(engine, i, &event, error);
+            event_fini(&event);
+            if (result != 0)
+                return -1;
+        }
+    }
+    return 0;
+}
+
+/** Whether the partition's state is complete up to an offset that no progress record tells yet. */
+static bool has_progress(struct engine *engine, const struct partition *partition)
+{
+    return partition && (partition->folded > partition->progress_known ||
+                         engine->eof[partition->number] > partition->progress_known);
+}
+
+static int write_progress(struct engine *engine, rd_kafka_topic_partition_list_t *offsets,
+                          struct error *error)
+{
+    for (int32_t i = 0; i < engine->partition_count; i++) {
+        struct partition *partition = engine->partitions[i];
+        if (!has_progress(engine, partition))
+            continue;
+        /* The end lies beyond the last event where transaction markers follow it. */
+        if (engine->eof[i] > partition->folded)
+            partition->folded = engine->eof[i];
+        size_t length;
+        char *value = state_encode_progress(partition->folded, &length);
+        int result =
+            produce(engine, engine->names->state, i, STATE_PROGRESS_KEY, value, length, error);
+        free(value);
+        if (result != 0)
+            return -1;
+        partition->progress_known = partition->folded;
+        rd_kafka_topic_partition_list_add(offsets, engine->names->events, i)->offset =
+            partition->folded;
+    }
+    return 0;
+}
+
+static int send_offsets(struct engine *engine, rd_kafka_topic_partition_list_t *offsets,
+                        struct error *error)
+{
+    rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata(engine->consumer);
+    int result = transaction_error(
+        error,
+        rd_kafka_send_offsets_to_transaction(engine->producer, offsets, group, TRANSACTION_MS),
+        "offsets of the transaction");
+    rd_kafka_consumer_group_metadata_destroy(group);
+    return result;
+}
+
+static int run_transaction(struct engine *engine, struct error *error)
+{
+    if (transaction_error(error, rd_kafka_begin_transaction(engine->producer), "begin") != 0)
+        return -1;
+    rd_kafka_topic_partition_list_t *offsets =
+        rd_kafka_topic_partition_list_new(engine->partition_count);
+    int result = fold_batch(engine, error);
+    if (result == 0)
+        result = write_due(engine, error);
+    if (result == 0)
+        result = write_progress(engine, offsets, error);
+    if (result == 0 && offsets->cnt > 0)
+        result = send_offsets(engine, offsets, error);
+    if (result == 0)
+        result = transaction_error(
+            error, rd_kafka_commit_transaction(engine->producer, TRANSACTION_MS), "commit");
+    rd_kafka_topic_partition_list_destroy(offsets);
+    if (result == 0)
+        counter_add(engine->metrics->transactions, 1);
+    return result;
+}
+
+/* --- the loop --- */
+
+static void drop_batch(struct engine *engine)
+{
+    for (size_t i = 0; i < engine->batch_count; i++)
+        rd_kafka_message_destroy(engine->batch[i]);
+    engine->batch_count = 0;
+}
+
+static void take_message(struct engine *engine, rd_kafka_message_t *message)
+{
+    if (!message->err) {
+        engine->batch[engine->batch_count++] = message;
+        return;
+    }
+    if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
+        engine->eof[message->partition] = message->offset;
+    else
+        log_warning("consolidator.read_failed", LOG_STR("reason", rd_kafka_message_errstr(message)));
+    rd_kafka_message_destroy(message);
+}
+
+/** Waits for a first message, then takes what is there already. */
+static void gather(struct engine *engine)
+{
+    int timeout = POLL_MS;
+    rd_kafka_message_t *message;
+    while (engine->batch_count < (size_t)engine->config->consolidator.batch_events &&
+           (message = rd_kafka_consumer_poll(engine->consumer, timeout))) {
+        take_message(engine, message);
+        timeout = 0;
+    }
+}
+
+static bool has_work(struct engine *engine)
+{
+    if (engine->batch_count > 0)
+        return true;
+    int64_t now = clock_wall_ms();
+    for (int32_t i = 0; i < engine->partition_count; i++) {
+        struct partition *partition = engine->partitions[i];
+        if (!partition)
+            continue;
+        const struct subscription_entity *first = entities_first_due(&partition->entities);
+        if ((first && first->due_ms <= now) || has_progress(engine, partition))
+            return true;
+    }
+    return false;
+}
+
+/** After a failed transaction memory is ahead of Kafka: forget it, and go back to what was committed. */
+static int start_over(struct engine *engine, struct error *error)
+{
+    rd_kafka_topic_partition_list_t *list = NULL;
+    int result = -1;
+    if (transaction_error(error, rd_kafka_abort_transaction(engine->producer, TRANSACTION_MS),
+                          "abort") != 0)
+        return -1;
+    rd_kafka_resp_err_t code = rd_kafka_assignment(engine->consumer, &list);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return kafka_error(error, code, "assignment");
+    if (open_partitions(engine, list, error) != 0)
+        goto out;
+    rd_kafka_error_t *problem = rd_kafka_seek_partitions(engine->consumer, list, COMMITTED_MS);
+    result = transaction_error(error, problem, "seek");
+out:
+    rd_kafka_topic_partition_list_destroy(list);
+    return result;
+}
+
+int engine_run(struct engine *engine, const atomic_bool *stop, atomic_bool *joined,
+               struct error *error)
+{
+    engine->joined = joined;
+    while (!atomic_load(stop)) {
+        gather(engine);
+        if (engine->failed) {
+            *error = engine->failure;
+            return -1;
+        }
+        if (!has_work(engine))
+            continue;
+        int result = run_transaction(engine, error);
+        drop_batch(engine);
+        if (result == 0) {
+            count_entities(engine);
+            continue;
+        }
+        counter_add(engine->metrics->aborted, 1);
+        log_warning("consolidator.transaction_failed", LOG_STR("reason", error->message));
+        if (error->code == ERROR_CONFLICT || start_over(engine, error) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* --- making and freeing --- */
+
+static void configure_consumer(rd_kafka_conf_t *conf)
+{
+    rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
+}
+
+static int make_consumer(struct engine *engine, struct error *error)
+{
+    char session_ms[32];
+    snprintf(session_ms, sizeof(session_ms), "%" PRId64, engine->config->kafka.session_timeout);
+    char heartbeat_ms[32];
+    snprintf(heartbeat_ms, sizeof(heartbeat_ms), "%" PRId64,
+             engine->config->kafka.session_timeout / 4);
+    const struct kafka_property properties[] = {
+        {"group.id", engine->names->group_consolidator},
+        {"partition.assignment.strategy", "cooperative-sticky"},
+        {"session.timeout.ms", session_ms},
+        {"heartbeat.interval.ms", heartbeat_ms},
+        {NULL, NULL},
+    };
+    engine->consumer = kafka_client_new(engine->config, RD_KAFKA_CONSUMER, properties,
+                                        configure_consumer, engine, error);
+    if (!engine->consumer)
+        return -1;
+    rd_kafka_poll_set_consumer(engine->consumer);
+    return 0;
+}
+
+static int make_producer(struct engine *engine, struct error *error)
+{
+    char *id = xasprintf("%sconsolidator-%s", engine->config->kafka.topic_prefix,
+                         engine->config->consolidator.instance_id);
+    char timeout_ms[32];
+    snprintf(timeout_ms, sizeof(timeout_ms), "%" PRId64,
+             engine->config->kafka.transaction_timeout);
+    const struct kafka_property properties[] = {
+        {"transactional.id", id},
+        {"transaction.timeout.ms", timeout_ms},
+        {"message.timeout.ms", timeout_ms},
+        {"linger.ms", "1"},
+        {NULL, NULL},
+    };
+    engine->producer =
+        kafka_client_new(engine->config, RD_KAFKA_PRODUCER, properties, NULL, NULL, error);
+    free(id);
+    if (!engine->producer)
+        return -1;
+    /* Fences a former life of this instance and ends the transaction that it may have left. */
+    return transaction_error(error, rd_kafka_init_transactions(engine->producer, TRANSACTION_MS),
+                             "init transactions");
+}
+
+static int join(struct engine *engine, struct error *error)
+{
+    rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(topics, engine->names->events, RD_KAFKA_PARTITION_UA);
+    rd_kafka_resp_err_t code = rd_kafka_subscribe(engine->consumer, topics);
+    rd_kafka_topic_partition_list_destroy(topics);
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR ? 0 : kafka_error(error, code, "subscribe");
+}
+
+struct engine *engine_new(const struct config *config, const struct kafka_names *names,
+                          int32_t partitions, const struct engine_metrics *metrics,
+                          struct error *error)
+{
+    struct engine *engine = xcalloc(1, sizeof(*engine));
+    engine->config = config;
+    engine->names = names;
+    engine->metrics = metrics;
+    engine->partition_count = partitions;
+    engine->partitions = xcalloc((size_t)partitions, sizeof(*engine->partitions));
+    engine->eof = xcalloc((size_t)partitions, sizeof(*engine->eof));
+    engine->batch = xcalloc((size_t)config->consolidator.batch_events, sizeof(*engine->batch));
+    engine->loader = state_loader_new(config, names, error);
+    if (!engine->loader || make_producer(engine, error) != 0 ||
+        make_consumer(engine, error) != 0 || join(engine, error) != 0) {
+        engine_free(engine);
+        return NULL;
+    }
+    return engine;
+}
+
+void engine_free(struct engine *engine)
+{
+    if (!engine)
+        return;
+    drop_batch(engine);
+    if (engine->consumer) {
+        rd_kafka_consumer_close(engine->consumer);
+        rd_kafka_destroy(engine->consumer);
+    }
+    if (engine->producer)
+        rd_kafka_destroy(engine->producer);
+    state_loader_free(engine->loader);
+    for (int32_t i = 0; i < engine->partition_count; i++)
+        partition_free(engine->partitions[i]);
+    free(engine->partitions);
+    free(engine->eof);
+    free(engine->batch);
+    free(engine);
+}

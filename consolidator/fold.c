@@ -1,0 +1,304 @@
+#include "consolidator/fold.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/panic.h"
+
+/* --- pending requests --- */
+
+static void pending_remove_through(struct subscription_state *s, size_t last)
+{
+    for (size_t i = 0; i <= last; i++)
+        pending_request_fini(&s->pending[i]);
+    s->pending_count -= last + 1;
+    memmove(s->pending, s->pending + last + 1, s->pending_count * sizeof(*s->pending));
+    if (s->pending_count == 0) {
+        free(s->pending);
+        s->pending = NULL;
+    }
+}
+
+static void pending_clear(struct subscription_state *s)
+{
+    if (s->pending_count > 0)
+        pending_remove_through(s, s->pending_count - 1);
+}
+
+/** Index of the pending request that `event` settles, or -1. */
+static int pending_find(const struct subscription_state *s, const struct event *event)
+{
+    for (size_t i = 0; i < s->pending_count; i++)
+        if (strcmp(s->pending[i].request_id, event->request_id) == 0)
+            return (int)i;
+    return -1;
+}
+
+static void pending_add(struct subscription_state *s, const struct event *event)
+{
+    if (s->pending_count == STATE_MAX_PENDING) {
+        /* Someone floods: the newest stands for what was wanted last, the one before it gives way. */
+        pending_request_fini(&s->pending[--s->pending_count]);
+    } else {
+        s->pending = xrealloc(s->pending, (s->pending_count + 1) * sizeof(*s->pending));
+    }
+    struct pending_request *request = &s->pending[s->pending_count++];
+    memset(request, 0, sizeof(*request));
+    memcpy(request->request_id, event->request_id, ID_UUID_SIZE);
+    request->unsubscribe = event->type == EVENT_UNSUBSCRIPTION_REQUESTED;
+    request->secret = xstrdup_or_null(event->secret);
+    request->method = event->method;
+    request->lease_seconds = event->lease_seconds;
+    request->requested_at_ms = event->at_ms;
+    location_copy(&request->location, &event->location);
+}
+
+/* --- transitions --- */
+
+static void set_string(char **to, char *value)
+{
+    free(*to);
+    *to = value;
+}
+
+/** Ends what was verified; requests that still wait keep the record alive. */
+static enum fold_outcome end_subscription(struct subscription_state **state)
+{
+    struct subscription_state *s = *state;
+    if (s->pending_count == 0) {
+        subscription_state_free(s);
+        *state = NULL;
+        return FOLD_REMOVED;
+    }
+    s->status = SUBSCRIPTION_REQUESTED;
+    set_string(&s->secret, NULL);
+    set_string(&s->reason, NULL);
+    location_fini(&s->location);
+    memset(&s->position, 0, sizeof(s->position));
+    return FOLD_CHANGED;
+}
+
+static enum fold_outcome on_requested(struct subscription_state **state, const struct event *event)
+{
+    struct subscription_state *s = *state;
+    if (s && pending_find(s, event) >= 0)
+        return FOLD_IGNORED;
+    if (!s) {
+        s = xcalloc(1, sizeof(*s));
+        id_subscription(event->topic, event->callback, s->id);
+        s->topic = xstrdup(event->topic);
+        s->callback = xstrdup(event->callback);
+        s->status = SUBSCRIPTION_REQUESTED;
+        s->method = -1;
+        s->created_at_ms = event->at_ms;
+        *state = s;
+    }
+    pending_add(s, event);
+    return FOLD_CHANGED;
+}
+
+static void start_position(struct subscription_state *s, const struct location *location,
+                           int64_t offset, int64_t sequence)
+{
+    location_fini(&s->location);
+    location_copy(&s->location, location);
+    s->position.offset = offset;
+    s->position.set = sequence;
+    s->position.base = sequence;
+    s->position.detached = false;
+}
+
+static bool is_verified(const struct subscription_state *s)
+{
+    return s->status == SUBSCRIPTION_ACTIVE || s->status == SUBSCRIPTION_SUSPENDED ||
+           s->status == SUBSCRIPTION_LAPSED;
+}
+
+static enum fold_outcome on_verified(struct subscription_state *s, const struct event *event,
+                                     int64_t sequence)
+{
+    int index = pending_find(s, event);
+    if (index < 0 || s->pending[index].unsubscribe)
+        return FOLD_IGNORED;
+    struct pending_request *request = &s->pending[index];
+    /* A topic that was deregistered and registered again may lie elsewhere: a new beginning. */
+    if (!is_verified(s) || !location_equal(&s->location, &request->location))
+        start_position(s, &request->location, event->offset, sequence);
+    set_string(&s->secret, xstrdup_or_null(request->secret));
+    set_string(&s->reason, NULL);
+    s->method = request->method;
+    s->lease_seconds = request->lease_seconds;
+    s->verified_at_ms = event->at_ms;
+    s->lease_end_ms = event->at_ms + request->lease_seconds * 1000;
+    s->status = SUBSCRIPTION_ACTIVE;
+    pending_remove_through(s, (size_t)index);
+    return FOLD_CHANGED;
+}
+
+static enum fold_outcome on_refused(struct subscription_state **state, const struct event *event)
+{
+    struct subscription_state *s = *state;
+    int index = pending_find(s, event);
+    if (index < 0)
+        return FOLD_IGNORED;
+    pending_remove_through(s, (size_t)index);
+    return s->status == SUBSCRIPTION_REQUESTED ? end_subscription(state) : FOLD_CHANGED;
+}
+
+static enum fold_outcome on_unsubscribed(struct subscription_state **state,
+                                         const struct event *event)
+{
+    int index = pending_find(*state, event);
+    if (index < 0 || !(*state)->pending[index].unsubscribe)
+        return FOLD_IGNORED;
+    pending_remove_through(*state, (size_t)index);
+    return end_subscription(state);
+}
+
+static enum fold_outcome on_topic_ended(struct subscription_state **state,
+                                        const struct event *event)
+{
+    struct subscription_state *s = *state;
+    if (s->status == SUBSCRIPTION_ENDING)
+        return FOLD_IGNORED;
+    bool owed_notice = s->status != SUBSCRIPTION_LAPSED || s->pending_count > 0;
+    pending_clear(s);
+    if (!owed_notice)
+        return end_subscription(state);
+    s->status = SUBSCRIPTION_ENDING;
+    set_string(&s->reason, xstrdup(event->reason ? event->reason : "the topic was deregistered"));
+    return FOLD_CHANGED;
+}
+
+static enum fold_outcome on_expired(struct subscription_state *s, const struct event *event)
+{
+    if (s->status != SUBSCRIPTION_ACTIVE && s->status != SUBSCRIPTION_SUSPENDED)
+        return FOLD_IGNORED;
+    /* A renewal that was verified meanwhile has moved the lease end. */
+    if (s->lease_end_ms != event->deadline)
+        return FOLD_IGNORED;
+    s->status = SUBSCRIPTION_LAPSED;
+    return FOLD_CHANGED;
+}
+
+static enum fold_outcome on_forgotten(struct subscription_state **state, const struct event *event)
+{
+    if ((*state)->status != SUBSCRIPTION_LAPSED || (*state)->lease_end_ms != event->deadline)
+        return FOLD_IGNORED;
+    return end_subscription(state);
+}
+
+/** Moves the position if `event` was written under the position's base. */
+static bool move_position(struct subscription_state *s, const struct event *event, int64_t sequence)
+{
+    if (!is_verified(s) || s->position.base != event->base)
+        return false;
+    /* One who lost the shard long ago may still write where it stood: never go back for that. */
+    if (event->offset > s->position.offset)
+        s->position.offset = event->offset;
+    s->position.set = sequence;
+    return true;
+}
+
+static enum fold_outcome on_position(struct subscription_state *s, const struct event *event,
+                                     int64_t sequence)
+{
+    if (event->type == EVENT_DELIVERY_PROGRESSED && !s->position.detached)
+        return FOLD_IGNORED;
+    if (!move_position(s, event, sequence))
+        return FOLD_IGNORED;
+    s->position.detached = event->type != EVENT_DELIVERY_ATTACHED;
+    if (event->type == EVENT_DELIVERY_SUSPENDED && s->status == SUBSCRIPTION_ACTIVE) {
+        s->status = SUBSCRIPTION_SUSPENDED;
+        set_string(&s->reason, xstrdup_or_null(event->reason));
+    }
+    return FOLD_CHANGED;
+}
+
+static enum fold_outcome on_recovered(struct subscription_state *s, const struct event *event)
+{
+    if (s->status != SUBSCRIPTION_SUSPENDED || s->position.base != event->base)
+        return FOLD_IGNORED;
+    s->status = SUBSCRIPTION_ACTIVE;
+    set_string(&s->reason, NULL);
+    return FOLD_CHANGED;
+}
+
+static enum fold_outcome on_gone(struct subscription_state **state, const struct event *event)
+{
+    if (!is_verified(*state) || (*state)->position.base != event->base)
+        return FOLD_IGNORED;
+    return end_subscription(state);
+}
+
+enum fold_outcome fold_subscription(struct subscription_state **state, const struct event *event,
+                                    int64_t sequence)
+{
+    if (event->type == EVENT_SUBSCRIPTION_REQUESTED ||
+        event->type == EVENT_UNSUBSCRIPTION_REQUESTED)
+        return on_requested(state, event);
+    if (!*state)
+        return FOLD_IGNORED;
+    switch (event->type) {
+    case EVENT_SUBSCRIPTION_VERIFIED:
+        return on_verified(*state, event, sequence);
+    case EVENT_SUBSCRIPTION_REFUSED:
+        return on_refused(state, event);
+    case EVENT_UNSUBSCRIPTION_VERIFIED:
+        return on_unsubscribed(state, event);
+    case EVENT_SUBSCRIPTION_DENIED:
+        return (*state)->status == SUBSCRIPTION_ENDING ? end_subscription(state) : FOLD_IGNORED;
+    case EVENT_TOPIC_ENDED:
+        return on_topic_ended(state, event);
+    case EVENT_SUBSCRIPTION_EXPIRED:
+        return on_expired(*state, event);
+    case EVENT_SUBSCRIPTION_FORGOTTEN:
+        return on_forgotten(state, event);
+    case EVENT_DELIVERY_DETACHED:
+    case EVENT_DELIVERY_PROGRESSED:
+    case EVENT_DELIVERY_ATTACHED:
+    case EVENT_DELIVERY_SUSPENDED:
+        return on_position(*state, event, sequence);
+    case EVENT_DELIVERY_RECOVERED:
+        return on_recovered(*state, event);
+    case EVENT_DELIVERY_GONE:
+        return on_gone(state, event);
+    default:
+        return FOLD_IGNORED;
+    }
+}
+
+enum fold_outcome fold_topic(struct topic_state **state, const struct event *event)
+{
+    if (event->type == EVENT_TOPIC_REGISTERED && !*state) {
+        struct topic_state *topic = xcalloc(1, sizeof(*topic));
+        topic->topic = xstrdup(event->topic);
+        topic->registered_at_ms = event->at_ms;
+        location_copy(&topic->location, &event->location);
+        *state = topic;
+        return FOLD_CHANGED;
+    }
+    if (event->type == EVENT_TOPIC_DEREGISTERED && *state) {
+        topic_state_free(*state);
+        *state = NULL;
+        return FOLD_REMOVED;
+    }
+    return FOLD_IGNORED;
+}
+
+int64_t fold_next_due(const struct subscription_state *state, int64_t resume_window_ms,
+                      enum event_type *type, int64_t *deadline)
+{
+    *deadline = state->lease_end_ms;
+    switch (state->status) {
+    case SUBSCRIPTION_ACTIVE:
+    case SUBSCRIPTION_SUSPENDED:
+        *type = EVENT_SUBSCRIPTION_EXPIRED;
+        return state->lease_end_ms;
+    case SUBSCRIPTION_LAPSED:
+        *type = EVENT_SUBSCRIPTION_FORGOTTEN;
+        return state->lease_end_ms + resume_window_ms;
+    default:
+        return INT64_MAX;
+    }
+}

@@ -1,0 +1,41 @@
+/** One owned partition: its state in memory and the changes that an event makes to it. */
+#ifndef WEBSUB_CONSOLIDATOR_PARTITION_H
+#define WEBSUB_CONSOLIDATOR_PARTITION_H
+
+#include "common/event.h"
+#include "consolidator/entities.h"
+#include "consolidator/fold.h"
+
+struct partition {
+    int32_t number;
+    struct entities entities;
+    int64_t resume_window_ms;
+    int64_t folded;         /**< next events offset to fold, as of memory */
+    int64_t progress_known; /**< as of the last progress record that was written */
+};
+
+struct partition *partition_new(int32_t number, int64_t resume_window_ms);
+void partition_free(struct partition *partition);
+
+/** Takes over a record of the state topic while loading. */
+void partition_load(struct partition *partition, const char *key, size_t key_length,
+                    struct state_record *record);
+
+/**
+ * Told of each entity that an event changed: `value` NULL is a tombstone. Key and value are only valid
+ * during the call. Returns 0, or -1 to stop.
+ */
+typedef int (*partition_changed_fn)(void *context, const char *key, const char *value,
+                                    size_t length);
+
+/**
+ * Folds one event into memory. `*topic_ended`: EVENT_TOPIC_ENDED is to be spread to all partitions.
+ * @returns 1 when something changed, 0 when the event was ignored, -1 when `changed` wanted to stop.
+ */
+int partition_fold(struct partition *partition, const struct event *event, int64_t sequence,
+                   partition_changed_fn changed, void *context, bool *topic_ended);
+
+/** Fills `*event` (to be finished with event_fini) with what is due at `now_ms`; false: nothing is. */
+bool partition_take_due(struct partition *partition, int64_t now_ms, struct event *event);
+
+#endif

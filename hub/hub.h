@@ -1,0 +1,45 @@
+/** What the hub's operations share. Made in main.c; read-only after the start. */
+#ifndef WEBSUB_HUB_HUB_H
+#define WEBSUB_HUB_HUB_H
+
+#include "common/config.h"
+#include "common/event_writer.h"
+#include "common/http_server.h"
+#include "common/kafka_admin.h"
+#include "common/kafka_producer.h"
+#include "common/metrics.h"
+#include "hub/message_topics.h"
+#include "hub/registrar.h"
+#include "hub/view.h"
+
+enum operation {
+    OPERATION_REGISTER,
+    OPERATION_DEREGISTER,
+    OPERATION_SUBSCRIBE,
+    OPERATION_UNSUBSCRIBE,
+    OPERATION_PUBLISH,
+    OPERATION_OTHER, /**< could not be told */
+    OPERATION_COUNT
+};
+
+struct hub_metrics {
+    struct counter *accepted[OPERATION_COUNT];
+    struct counter *refused[OPERATION_COUNT];     /**< 4xx */
+    struct counter *unavailable[OPERATION_COUNT]; /**< 5xx */
+    struct counter *published_bytes;
+    struct histogram *publish_seconds;
+};
+
+struct hub {
+    struct config config;
+    struct kafka_names names;
+    struct kafka_layout layout;
+    struct kafka_producer *producer;
+    struct message_topics *message_topics;
+    struct event_writer *events;
+    struct view *view;
+    struct registrar *registrar;
+    struct hub_metrics metrics;
+};
+
+#endif

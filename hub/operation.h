@@ -1,0 +1,74 @@
+/**
+ * One request on its way through the hub: parameters, what is known of it, and its answer.
+ *
+ * Life: parsed on a server thread; then it may wait for the view, for the registrar and for Kafka, each of
+ * which calls it back on its own thread; answered exactly once. It is freed with its HTTP request, after
+ * the answer was sent.
+ */
+#ifndef WEBSUB_HUB_OPERATION_H
+#define WEBSUB_HUB_OPERATION_H
+
+#include "common/form.h"
+#include "common/id.h"
+#include "hub/hub.h"
+
+struct operation_request {
+    struct hub *hub;
+    struct http_request *http;
+    enum operation operation;
+    struct form parameters; /**< of the query and, for forms, of the body */
+    const char *topic;      /**< in `parameters` */
+    int64_t started_us;
+
+    /* steps that it may wait for */
+    struct view_wait view_wait;
+    struct registration registration;
+    struct kafka_receipt receipt;
+    /** What to do once the topic is known to be registered. */
+    void (*on_topic)(struct operation_request *request);
+    bool registered; /**< by this request: an unknown topic is now an error of ours */
+
+    /* of a publication */
+    const char *content_type;
+    const char *traceparent; /**< or NULL */
+    char message_id[ID_UUID_SIZE];
+};
+
+/** Makes the request the context of `http`. */
+struct operation_request *operation_request_new(struct hub *hub, struct http_request *http);
+
+/** The value of a parameter that may occur at most once; refuses the request (400) and returns NULL when
+ * it occurs more often, or not at all or empty while `required`. `*refused` tells which NULL it is. */
+const char *operation_parameter(struct operation_request *request, const char *name, bool required,
+                                bool *refused);
+/** Reads and checks hub.topic (or `alias`, when given); false: refused. */
+bool operation_take_topic(struct operation_request *request, const char *alias);
+
+/**
+ * Goes on with `on_topic` when the topic is registered, or can be registered at once
+ * (hub.auto_register); refuses otherwise. `on_topic` finds it in view_wait.found.
+ */
+void operation_with_topic(struct operation_request *request,
+                          void (*on_topic)(struct operation_request *request));
+
+/** Completes `event` (its strings are borrowed) and writes it; `written` is to answer the request. */
+void operation_write_event(struct operation_request *request, struct event *event,
+                           event_written_fn written);
+
+/* Answers; each ends the request. */
+void operation_accept(struct operation_request *request, unsigned status);
+void operation_refuse(struct operation_request *request, unsigned status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/** 503 with Retry-After: nothing is reported as accepted. */
+void operation_unavailable(struct operation_request *request, const char *reason);
+
+/** The answer to what is refused before there is an operation. */
+void operation_respond_denied(struct http_request *http, unsigned status, const char *reason);
+
+/* The operations: one file each. */
+void register_handle(struct operation_request *request);
+void deregister_handle(struct operation_request *request);
+void subscribe_handle(struct operation_request *request); /**< and unsubscribe */
+void publish_handle(struct operation_request *request);
+
+#endif

@@ -1,0 +1,86 @@
+/*
+ * hub.mode=publish with content (fat ping): the body is the message, byte for byte, whatever its type. It is
+ * written to the topic's partition with acks=all and answered once Kafka has confirmed it; the body is
+ * not copied on the way: the HTTP request owns it and lives until it is answered.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/message.h"
+#include "common/container.h"
+#include "hub/operation.h"
+
+static const char default_type[] = "application/octet-stream";
+
+/* @locality producer thread */
+static void on_settled(struct kafka_receipt *receipt, rd_kafka_resp_err_t code, int64_t offset)
+{
+    struct operation_request *request =
+        CONTAINER_OF(receipt, struct operation_request, receipt);
+    size_t length;
+    (void)offset;
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        operation_unavailable(request, rd_kafka_err2str(code));
+        return;
+    }
+    http_request_body(request->http, &length);
+    counter_add(request->hub->metrics.published_bytes, length);
+    histogram_observe(request->hub->metrics.publish_seconds,
+                      clock_monotonic_us() - request->started_us);
+    http_response_header(request->http, "X-Hub-Message-Id", request->message_id);
+    operation_accept(request, 200);
+}
+
+static void add_header(rd_kafka_headers_t *headers, const char *name, const char *value)
+{
+    if (value)
+        rd_kafka_header_add(headers, name, -1, value, (ssize_t)strlen(value));
+}
+
+static void write_message(struct operation_request *request)
+{
+    const struct view_topic *topic = &request->view_wait.found;
+    struct error error;
+    struct kafka_record record = {
+        .topic = topic->messages->handle,
+        .partition = topic->partition,
+        .key = request->topic,
+        .key_length = strlen(request->topic),
+        .timestamp_ms = clock_wall_ms(),
+        .headers = rd_kafka_headers_new(4),
+    };
+    char published_at[32];
+    snprintf(published_at, sizeof(published_at), "%lld", (long long)record.timestamp_ms);
+    record.value = http_request_body(request->http, &record.value_length);
+    id_uuid7(request->message_id);
+    add_header(record.headers, MESSAGE_HEADER_ID, request->message_id);
+    add_header(record.headers, MESSAGE_HEADER_PUBLISHED_AT, published_at);
+    add_header(record.headers, MESSAGE_HEADER_CONTENT_TYPE, request->content_type);
+    add_header(record.headers, MESSAGE_HEADER_TRACEPARENT, request->traceparent);
+    request->receipt.settled = on_settled;
+    if (kafka_producer_send(request->hub->producer, &record, &request->receipt, &error) != 0) {
+        rd_kafka_headers_destroy(record.headers);
+        operation_unavailable(request, error.message);
+    }
+}
+
+void publish_handle(struct operation_request *request)
+{
+    size_t length;
+    http_request_body(request->http, &length);
+    if (!operation_take_topic(request, "hub.url"))
+        return;
+    if (length == 0) {
+        operation_refuse(request, 501,
+                         "publishing without content is not supported: send the content as the "
+                         "body, and the parameters in the query");
+        return;
+    }
+    /* Looked up now: later steps run on other threads, which must not touch the connection. */
+    const char *content_type = http_request_header(request->http, "Content-Type");
+    request->content_type = content_type && *content_type ? content_type : default_type;
+    request->traceparent = http_request_header(request->http, "traceparent");
+    operation_with_topic(request, write_message);
+}

@@ -1,0 +1,100 @@
+#include "hub/router.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "hub/operation.h"
+
+static const struct {
+    const char *mode;
+    enum operation operation;
+    void (*handle)(struct operation_request *request);
+} modes[] = {
+    {"publish", OPERATION_PUBLISH, publish_handle},
+    {"subscribe", OPERATION_SUBSCRIBE, subscribe_handle},
+    {"unsubscribe", OPERATION_UNSUBSCRIBE, subscribe_handle},
+    {"register", OPERATION_REGISTER, register_handle},
+    {"deregister", OPERATION_DEREGISTER, deregister_handle},
+    {"unregister", OPERATION_DEREGISTER, deregister_handle}, /* MOSIP's word for it */
+};
+
+/** Whether the media type is that of a form, parameters such as charset aside. */
+static bool is_form(const char *content_type)
+{
+    static const char form[] = "application/x-www-form-urlencoded";
+    size_t length = strlen(form);
+    if (!content_type || strncasecmp(content_type, form, length) != 0)
+        return false;
+    content_type += length;
+    content_type += strspn(content_type, " \t");
+    return *content_type == '\0' || *content_type == ';';
+}
+
+/** A publication's body is content when the query says that it is one, even if it looks like a form. */
+static bool body_is_content(struct operation_request *request)
+{
+    const char *mode = form_get(&request->parameters, "hub.mode");
+    return mode && strcmp(mode, "publish") == 0;
+}
+
+static bool parse(struct operation_request *request)
+{
+    struct http_request *http = request->http;
+    const char *query = http_request_query(http);
+    struct error error;
+    size_t length;
+    if (form_parse(&request->parameters, query, strlen(query), &error) != 0) {
+        operation_refuse(request, 400, "query: %s", error.message);
+        return false;
+    }
+    const char *body = http_request_body(http, &length);
+    if (length == 0 || body_is_content(request))
+        return true;
+    if (!is_form(http_request_header(http, "Content-Type"))) {
+        operation_refuse(request, 415,
+                         "parameters must come as application/x-www-form-urlencoded");
+        return false;
+    }
+    if (form_parse(&request->parameters, body, length, &error) != 0) {
+        operation_refuse(request, 400, "body: %s", error.message);
+        return false;
+    }
+    if (body_is_content(request)) {
+        operation_refuse(request, 501,
+                         "publishing without content is not supported: send the content as the "
+                         "body, and the parameters in the query");
+        return false;
+    }
+    return true;
+}
+
+static void dispatch(struct operation_request *request)
+{
+    bool refused;
+    const char *mode = operation_parameter(request, "hub.mode", true, &refused);
+    if (refused)
+        return;
+    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+        if (strcmp(modes[i].mode, mode) == 0) {
+            request->operation = modes[i].operation;
+            modes[i].handle(request);
+            return;
+        }
+    }
+    operation_refuse(request, 400,
+                     "hub.mode must be subscribe, unsubscribe, publish, register or deregister");
+}
+
+void router_handle(struct hub *hub, struct http_request *http)
+{
+    if (strcmp(http_request_path(http), HUB_PATH) != 0) {
+        operation_respond_denied(http, 404, "the hub is at " HUB_PATH);
+    } else if (strcmp(http_request_method(http), "POST") != 0) {
+        http_response_header(http, "Allow", "POST");
+        operation_respond_denied(http, 405, "only POST");
+    } else {
+        struct operation_request *request = operation_request_new(hub, http);
+        if (parse(request))
+            dispatch(request);
+    }
+}

@@ -1,0 +1,150 @@
+/*
+ * hub.mode=subscribe and unsubscribe (WebSub section 5.1). The request is checked, written down, and
+ * answered 202; a dispatcher then verifies the subscriber's intent. The answer does not depend on that,
+ * nor on whether there is a subscription (section 5.1.2).
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "common/url.h"
+#include "hub/operation.h"
+
+static bool take_callback(struct operation_request *request, const char **callback)
+{
+    struct error error;
+    bool refused;
+    *callback = operation_parameter(request, "hub.callback", true, &refused);
+    if (refused)
+        return false;
+    if (url_check_callback(*callback, &error) == 0)
+        return true;
+    operation_refuse(request, 400, "hub.callback: %s", error.message);
+    return false;
+}
+
+static bool take_secret(struct operation_request *request, const char **secret)
+{
+    bool refused;
+    *secret = operation_parameter(request, "hub.secret", false, &refused);
+    if (refused)
+        return false;
+    if (*secret && strlen(*secret) > SIGNATURE_MAX_SECRET) {
+        operation_refuse(request, 400, "hub.secret must be less than 200 bytes");
+        return false;
+    }
+    if (*secret && !**secret)
+        *secret = NULL; /* a form's empty field: no secret */
+    return true;
+}
+
+static bool take_method(struct operation_request *request, int *method)
+{
+    enum signature_method parsed;
+    bool refused;
+    const char *name = operation_parameter(request, "hub.signature_method", false, &refused);
+    *method = -1;
+    if (refused)
+        return false;
+    if (!name || !*name)
+        return true;
+    if (signature_method_parse(name, &parsed) != 0) {
+        operation_refuse(request, 400,
+                         "hub.signature_method must be sha1, sha256, sha384 or sha512");
+        return false;
+    }
+    *method = (int)parsed;
+    return true;
+}
+
+/** The lease to grant: what was asked for, within the configured bounds (sections 5.1, 5.3). */
+static bool take_lease(struct operation_request *request, int64_t *lease_seconds)
+{
+    const struct config *config = &request->hub->config;
+    bool refused;
+    const char *text = operation_parameter(request, "hub.lease_seconds", false, &refused);
+    if (refused)
+        return false;
+    *lease_seconds = config->hub.lease_seconds_default;
+    if (!text || !*text)
+        return true;
+    if (strspn(text, "0123456789") != strlen(text) || strspn(text, "0") == strlen(text)) {
+        operation_refuse(request, 400, "hub.lease_seconds must be a positive decimal integer");
+        return false;
+    }
+    errno = 0;
+    long long wanted = strtoll(text, NULL, 10);
+    if (errno == ERANGE || wanted > config->hub.lease_seconds_max)
+        wanted = config->hub.lease_seconds_max;
+    if (wanted < config->hub.lease_seconds_min)
+        wanted = config->hub.lease_seconds_min;
+    *lease_seconds = wanted;
+    return true;
+}
+
+/* @locality producer thread */
+static void on_written(void *context, rd_kafka_resp_err_t code, int32_t partition, int64_t offset)
+{
+    (void)partition;
+    (void)offset;
+    struct operation_request *request = context;
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        operation_unavailable(request, rd_kafka_err2str(code));
+        return;
+    }
+    log_info(request->operation == OPERATION_SUBSCRIBE ? "subscription.requested"
+                                                       : "unsubscription.requested",
+             LOG_STR("topic", request->topic),
+             LOG_STR("callback", form_get(&request->parameters, "hub.callback")));
+    operation_accept(request, 202);
+}
+
+static void write_request(struct operation_request *request)
+{
+    struct event event = {
+        .type = request->operation == OPERATION_SUBSCRIBE ? EVENT_SUBSCRIPTION_REQUESTED
+                                                          : EVENT_UNSUBSCRIPTION_REQUESTED,
+        .method = -1,
+    };
+    const char *callback, *secret = NULL;
+    if (!take_callback(request, &callback))
+        return;
+    if (request->operation == OPERATION_SUBSCRIBE) {
+        if (!take_secret(request, &secret) || !take_method(request, &event.method) ||
+            !take_lease(request, &event.lease_seconds))
+            return;
+        event.location.kafka_topic = (char *)(uintptr_t)request->view_wait.found.messages->name;
+        event.location.partition = request->view_wait.found.partition;
+    }
+    char request_id[ID_UUID_SIZE];
+    id_uuid7(request_id);
+    event.request_id = request_id;
+    event.callback = (char *)(uintptr_t)callback; /* borrowed, as all strings here */
+    event.secret = (char *)(uintptr_t)secret;
+    operation_write_event(request, &event, on_written);
+}
+
+/** All parameters are checked before the topic is looked up: nobody waits for a bad request. */
+static bool check_parameters(struct operation_request *request)
+{
+    const char *callback, *secret;
+    int64_t lease_seconds;
+    int method;
+    if (!take_callback(request, &callback))
+        return false;
+    return request->operation == OPERATION_UNSUBSCRIBE ||
+           (take_secret(request, &secret) && take_method(request, &method) &&
+            take_lease(request, &lease_seconds));
+}
+
+void subscribe_handle(struct operation_request *request)
+{
+    if (!operation_take_topic(request, NULL) || !check_parameters(request))
+        return;
+    if (request->operation == OPERATION_SUBSCRIBE)
+        operation_with_topic(request, write_request);
+    else
+        write_request(request); /* whoever wants to leave may, whatever became of the topic */
+}

@@ -1,0 +1,1 @@
+"""Starts the real programs and a real Apache Kafka, plays publisher and subscriber, compares histories."""

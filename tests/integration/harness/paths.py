@@ -1,0 +1,13 @@
+"""Where things lie: the repository, the programs under test, Kafka's jars."""
+
+import os
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+KAFKA_LIBS = REPOSITORY / "build" / "tests" / "kafka" / "libs"
+
+
+def bin_dir() -> Path:
+    """The folder of the programs under test: WEBSUB_BIN_DIR, or the release build."""
+    chosen = os.environ.get("WEBSUB_BIN_DIR")
+    return Path(chosen).resolve() if chosen else REPOSITORY / "build" / "bin"

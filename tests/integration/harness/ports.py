@@ -1,0 +1,25 @@
+"""Free TCP ports on loopback."""
+
+import random
+import socket
+
+_handed_out: set[int] = set()
+
+
+def free_port() -> int:
+    """A port that nobody listens on and that was not handed out before in this process.
+
+    It is taken from below the ephemeral range (32768 and up on Linux), so that no outgoing
+    connection can grab it between now and the moment when its user binds it.
+    """
+    while True:
+        port = random.randrange(15000, 32000)
+        if port in _handed_out:
+            continue
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        _handed_out.add(port)
+        return port

@@ -1,0 +1,208 @@
+"""A subscription's life: where it begins, renews, lapses, resumes and ends, and which messages it gets."""
+
+import threading
+import time
+
+import pytest
+
+from harness import planted
+from harness.behaviours import answer, echo_challenge, hold
+from harness.history import History
+from harness.hub_client import HubClient
+from harness.publisher import SteadyPublisher
+from harness.settle import subscribe, wait_active, wait_silent
+from harness.subscriber import Subscriber
+from harness.suite import Suite
+from harness.topics import new_topic
+from harness.wait import wait_for
+
+RESUME_WINDOW = 1
+
+
+@pytest.fixture(scope="module")
+def patient_suite(kafka, tmp_path_factory):
+    """Short time-outs: what is patience in real life would be idling in a test."""
+    settings = {
+        "WEBSUB_DISPATCHER_DELIVERY_TIMEOUT": "1s",
+        "WEBSUB_DISPATCHER_VERIFICATION_TIMEOUT": "1s",
+        "WEBSUB_CONSOLIDATOR_RESUME_WINDOW": f"{RESUME_WINDOW}s",
+    }
+    directory = tmp_path_factory.mktemp("subscriptions")
+    with Suite(kafka.bootstrap, directory, "subscriptions-", settings=settings) as suite:
+        yield suite.start()
+
+
+def publish(hub: HubClient, topic: str, *names: str) -> list[bytes]:
+    bodies = [planted.payload(name) for name in names]
+    for body in bodies:
+        hub.publish(topic, body).check_accepted()
+    return bodies
+
+
+def test_new_subscription_begins_with_what_is_published_after_it(hub, topic, subscriber):
+    publish(hub, topic, "long before")
+    endpoint = subscriber.endpoint()
+    subscribe(hub, topic, endpoint)
+    endpoint.wait_bodies(publish(hub, topic, "after"))
+
+
+def test_messages_published_while_the_verification_is_pending_are_not_delivered(hub, topic, subscriber):
+    """The position is the end of the topic when the verification succeeded."""
+    endpoint, release = subscriber.endpoint(), threading.Event()
+    endpoint.on_verification = hold(release, then=echo_challenge)
+    hub.subscribe(topic, endpoint.url).check_accepted(202)
+    wait_for(endpoint.verifications, "the verification")
+    publish(hub, topic, "pending 1", "pending 2")
+    release.set()
+    endpoint.wait_verified()
+    wait_active(hub, topic, endpoint)
+    endpoint.wait_bodies(publish(hub, topic, "after"))
+
+
+def test_what_is_published_between_unsubscribing_and_subscribing_is_not_delivered(hub, topic, subscriber):
+    endpoint, witness = subscriber.endpoint(), subscriber.endpoint("witness")
+    subscribe(hub, topic, witness)
+    subscribe(hub, topic, endpoint)
+    before = publish(hub, topic, "before")
+    endpoint.wait_bodies(before)
+    hub.unsubscribe(topic, endpoint.url).check_accepted(202)
+    endpoint.wait_verified("unsubscribe")
+    wait_silent(hub, topic, ended=endpoint, witness=witness)
+    between = publish(hub, topic, "between 1", "between 2")
+    witness.wait_bodies(before + between)
+    subscribe(hub, topic, endpoint)
+    after = publish(hub, topic, "after")
+    witness.wait_bodies(before + between + after)
+    endpoint.wait_bodies(before + after)
+
+
+def test_unsubscribing_something_unknown_is_verified_as_usual(hub, topic, subscriber):
+    endpoint = subscriber.endpoint()
+    hub.unsubscribe(topic, endpoint.url).check_accepted(202)
+    endpoint.wait_verified("unsubscribe")
+
+
+def test_renewals_leave_no_gap_and_no_duplicate(suite, hub, topic, subscriber):
+    """Renewed again and again, with another secret each time, while messages flow."""
+    endpoint, history = subscriber.endpoint(), History(topic)
+    subscribe(hub, topic, endpoint, planted.secret("0"))
+    with SteadyPublisher(history, [suite.hub()]) as publisher:
+        for number in range(1, 11):
+            hub.subscribe(topic, endpoint.url, planted.secret(f"{number}")).check_accepted(202)
+            endpoint.wait_verified(count=number + 1)
+            publisher.wait_confirmed(10)
+    history.wait_arrived(endpoint)
+    wait_for(lambda: endpoint.deliveries()[-1].is_signed_with(planted.secret("10")), "the last secret")
+    for delivery in endpoint.deliveries():
+        assert any(delivery.is_signed_with(planted.secret(f"{number}")) for number in range(11)), delivery
+
+
+def test_renewal_may_drop_and_add_the_secret(hub, topic, subscriber):
+    endpoint = subscriber.endpoint()
+    subscribe(hub, topic, endpoint, planted.secret())
+
+    def renewed(secret: str | None) -> bool:
+        wait_active(hub, topic, endpoint)
+        last = endpoint.warm_ups()[-1]
+        return last.is_signed_with(secret) if secret else last.header("X-Hub-Signature") is None
+
+    for number, secret in enumerate([None, planted.secret("new")]):
+        hub.subscribe(topic, endpoint.url, secret).check_accepted(202)
+        endpoint.wait_verified(count=number + 2)
+        wait_for(lambda: renewed(secret), "the renewal in force")
+
+
+def test_failed_renewal_leaves_the_old_lease_in_force(hub, topic, subscriber):
+    """Not shortened by a renewal that the subscriber did not confirm; ended when its own time is over."""
+    endpoint, witness = subscriber.endpoint(), subscriber.endpoint("witness")
+    subscribe(hub, topic, witness)
+    subscribe(hub, topic, endpoint, lease_seconds=8)
+    endpoint.on_verification = answer(404)
+    hub.subscribe(topic, endpoint.url, lease_seconds=3600).check_accepted(202)
+    wait_for(lambda: len(endpoint.verifications()) == 2, "the verification that fails")
+    wait_active(hub, topic, endpoint)
+    wait_silent(hub, topic, ended=endpoint, witness=witness)
+
+
+def test_renewal_prolongs_the_lease(hub, topic, subscriber):
+    endpoint, witness = subscriber.endpoint(), subscriber.endpoint("witness")
+    subscribe(hub, topic, witness)
+    subscribe(hub, topic, endpoint, lease_seconds=4)
+    subscribe(hub, topic, endpoint, lease_seconds=8)
+    wait_silent(hub, topic, ended=endpoint, witness=witness)
+    last_arrival = max(r.at for r in endpoint.warm_ups())
+    assert last_arrival - endpoint.wait_verified().at > 6
+
+
+def test_lapsed_subscription_continues_where_it_stood_when_it_comes_back(hub, topic, subscriber):
+    """Within the resume window nothing is missed, however often messages were published meanwhile."""
+    endpoint, witness = subscriber.endpoint(), subscriber.endpoint("witness")
+    subscribe(hub, topic, witness)
+    subscribe(hub, topic, endpoint, lease_seconds=4)
+    before = publish(hub, topic, "before")
+    endpoint.wait_bodies(before)
+    wait_silent(hub, topic, ended=endpoint, witness=witness)
+    lapsed = publish(hub, topic, "lapsed 1", "lapsed 2")
+    witness.wait_bodies(before + lapsed)
+    hub.subscribe(topic, endpoint.url).check_accepted(202)
+    endpoint.wait_verified(count=2)
+    endpoint.wait_bodies(before + lapsed)
+    endpoint.wait_bodies(before + lapsed + publish(hub, topic, "after"))
+
+
+def test_unreachable_subscriber_gets_everything_when_it_is_back(hub, topic):
+    """Its machine is down: connections are refused, then accepted again on the same port."""
+    machine = Subscriber()
+    try:
+        endpoint = machine.endpoint()
+        subscribe(hub, topic, endpoint, planted.secret())
+        machine.stop()
+        bodies = publish(hub, topic, *(f"{number}" for number in range(20)))
+        machine.start()
+        endpoint.wait_bodies(bodies)
+    finally:
+        machine.stop()
+
+
+def test_hanging_subscriber_is_given_up_for_the_moment_and_tried_again(patient_suite, subscriber):
+    """dispatcher.delivery_timeout"""
+    hub, topic = patient_suite.hub(), new_topic("hanging")
+    hub.register(topic).check_accepted()
+    endpoint, release = subscriber.endpoint(), threading.Event()
+    subscribe(hub, topic, endpoint)
+    endpoint.on_delivery = hold(release, then=answer(500))
+    bodies = publish(hub, topic, "hanging")
+    endpoint.wait_attempts(2)
+    endpoint.on_delivery = answer(200)
+    endpoint.wait_bodies(bodies)
+    release.set()
+
+
+def test_hanging_verification_fails_and_harms_nobody(patient_suite, subscriber):
+    """dispatcher.verification_timeout"""
+    hub, topic = patient_suite.hub(), new_topic("hanging")
+    hub.register(topic).check_accepted()
+    other, release = subscriber.endpoint(), threading.Event()
+    for _ in range(20):
+        hanging = subscriber.endpoint("hanging")
+        hanging.on_verification = hold(release, then=answer(404))
+        hub.subscribe(topic, hanging.url).check_accepted(202)
+    subscribe(hub, topic, other)
+    other.wait_bodies(publish(hub, topic, "healthy"))
+    release.set()
+
+
+def test_lapsed_beyond_the_resume_window_begins_anew(patient_suite, subscriber):
+    """consolidator.resume_window"""
+    hub, topic = patient_suite.hub(), new_topic("lapsed")
+    hub.register(topic).check_accepted()
+    endpoint, witness = subscriber.endpoint(), subscriber.endpoint("witness")
+    subscribe(hub, topic, witness)
+    subscribe(hub, topic, endpoint, lease_seconds=3)
+    wait_silent(hub, topic, ended=endpoint, witness=witness)
+    forgotten = publish(hub, topic, "while forgotten")
+    witness.wait_bodies(forgotten)
+    window_has_passed = max(r.at for r in endpoint.warm_ups()) + RESUME_WINDOW + 3
+    wait_for(lambda: time.monotonic() > window_has_passed, "some seconds to pass")
+    subscribe(hub, topic, endpoint)
+    endpoint.wait_bodies(publish(hub, topic, "after"))
