@@ -1,5 +1,6 @@
 #include "common/form.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,13 +106,18 @@ void form_fini(struct form *form)
     form->count = 0;
 }
 
-const char *form_get(const struct form *form, const char *name)
+char *form_get_mutable(struct form *form, const char *name)
 {
     for (size_t i = 0; i < form->count; i++) {
         if (strcmp(form->fields[i].name, name) == 0)
             return form->fields[i].value;
     }
     return NULL;
+}
+
+const char *form_get(const struct form *form, const char *name)
+{
+    return form_get_mutable((struct form *)(uintptr_t)form, name);
 }
 
 size_t form_count(const struct form *form, const char *name)

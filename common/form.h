@@ -37,6 +37,8 @@ void form_fini(struct form *form);
 
 /** The first value of `name`, or NULL; valid until form_fini. */
 const char *form_get(const struct form *form, const char *name);
+/** The same for callers that rewrite a value in place, never longer than it was. */
+char *form_get_mutable(struct form *form, const char *name);
 /** How often `name` occurs. */
 size_t form_count(const struct form *form, const char *name);
 

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "common/log.h"
@@ -179,19 +180,43 @@ static enum MHD_Result queue_answer(struct http_request *request)
     return MHD_queue_response(request->connection, request->status, request->response);
 }
 
-static enum MHD_Result refuse_too_large(struct http_request *request)
+static enum MHD_Result refuse(struct http_request *request, unsigned status, const char *reason)
 {
     begin_handling(request);
-    request->server->options.refuse(request, MHD_HTTP_CONTENT_TOO_LARGE,
-                                    "the body is larger than this hub accepts");
+    request->server->options.refuse(request, status, reason);
     ENSURE(atomic_load(&request->state) == REQUEST_ANSWERED);
     return queue_answer(request);
+}
+
+static enum MHD_Result refuse_too_large(struct http_request *request)
+{
+    return refuse(request, MHD_HTTP_CONTENT_TOO_LARGE, "the body is larger than this hub accepts");
+}
+
+static enum MHD_Result count_framing(void *context, enum MHD_ValueKind kind, const char *name,
+                                     const char *value)
+{
+    (void)kind;
+    (void)value;
+    *(int *)context += strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0 ||
+                       strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0;
+    return MHD_YES;
+}
+
+/* A proxy before us may believe another of two lengths, and see other requests than we do (smuggling). */
+static bool has_one_framing(const struct http_request *request)
+{
+    int count = 0;
+    MHD_get_connection_values(request->connection, MHD_HEADER_KIND, count_framing, &count);
+    return count <= 1;
 }
 
 /* First call: only the headers are there. An announced body that is too large is refused unread. */
 static enum MHD_Result begin(struct http_request *request)
 {
     long long announced = content_length(request);
+    if (!has_one_framing(request))
+        return refuse(request, MHD_HTTP_BAD_REQUEST, "more than one length of the body is given");
     if (announced > (long long)request->server->options.max_body_bytes)
         return refuse_too_large(request);
     if (announced > 0)
@@ -298,7 +323,7 @@ struct http_server *http_server_new(const struct http_server_options *options, s
     server->daemon = MHD_start_daemon(
         flags, options->port, NULL, NULL, on_access, NULL,
         /* first, so that complaints about the others are seen */
-        MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL, MHD_OPTION_SOCK_ADDR,
+        MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SOCK_ADDR,
         (struct sockaddr *)&address, MHD_OPTION_THREAD_POOL_SIZE, threads,
         MHD_OPTION_CONNECTION_LIMIT, options->connection_limit, MHD_OPTION_CONNECTION_TIMEOUT,
         options->idle_timeout_seconds, MHD_OPTION_CONNECTION_MEMORY_LIMIT,

@@ -101,3 +101,17 @@ int32_t id_partition(const char *key, size_t length, int32_t partitions)
         number = number << 8 | digest[i];
     return (int32_t)(number % (uint64_t)partitions);
 }
+
+void id_random_text(char *out, size_t length)
+{
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    enum { CHARACTERS = sizeof(alphabet) - 1, UNBIASED = 256 - 256 % CHARACTERS };
+    size_t made = 0;
+    while (made < length) {
+        uint8_t byte;
+        fill_random(&byte, 1);
+        if (byte < UNBIASED)
+            out[made++] = alphabet[byte % CHARACTERS];
+    }
+    out[length] = '\0';
+}

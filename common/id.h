@@ -20,6 +20,9 @@ void id_topic(const char *topic, char out[ID_HEX_SIZE]);
 /** UUID version 7 (RFC 9562, section 5.7): sorts by time of creation; 74 random bits. */
 void id_uuid7(char out[ID_UUID_SIZE]);
 
+/** `length` random letters and digits and a NUL: challenges, tokens. */
+void id_random_text(char *out, size_t length);
+
 /** Entity keys in the events and state topics: "topic:<url>", "subscription:<id>". Caller frees. */
 char *id_topic_key(const char *topic);
 char *id_subscription_key(const char *subscription_id);

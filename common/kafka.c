@@ -158,3 +158,15 @@ bool kafka_header(const rd_kafka_message_t *message, const char *name, const cha
     *value = bytes;
     return true;
 }
+
+size_t kafka_consume(rd_kafka_queue_t *queue, int timeout_ms, rd_kafka_message_t **messages,
+                     size_t max)
+{
+    messages[0] = rd_kafka_consume_queue(queue, timeout_ms);
+    if (!messages[0])
+        return 0;
+    if (max == 1)
+        return 1;
+    ssize_t more = rd_kafka_consume_batch_queue(queue, 0, messages + 1, max - 1);
+    return 1 + (more > 0 ? (size_t)more : 0);
+}

@@ -49,6 +49,13 @@ rd_kafka_t *kafka_client_new(const struct config *config, rd_kafka_type_t type,
                              struct error *error);
 
 
+/**
+ * Waits up to `timeout_ms` for a first message, then takes what is there already, up to `max`. (A plain
+ * rd_kafka_consume_batch_queue waits its full time-out for the batch to fill.) @returns how many.
+ */
+size_t kafka_consume(rd_kafka_queue_t *queue, int timeout_ms, rd_kafka_message_t **messages,
+                     size_t max);
+
 /** The error of a librdkafka call as ours. */
 int kafka_error(struct error *error, rd_kafka_resp_err_t code, const char *what);
 

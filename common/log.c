@@ -87,9 +87,8 @@ static bool admit(const char *event, int64_t *suppressed)
     return true;
 }
 
-static json_t *make_string(const char *text)
+static json_t *make_string(const char *text, size_t length)
 {
-    size_t length = strlen(text);
     json_t *string = json_stringn(text, length); /* NULL when it is not UTF-8 */
     if (!string) {
         struct buffer repaired = {0};
@@ -105,7 +104,9 @@ static json_t *make_value(const struct log_field *field)
 {
     switch (field->type) {
     case LOG_FIELD_STRING:
-        return make_string(field->value.string);
+        return make_string(field->value.string, strlen(field->value.string));
+    case LOG_FIELD_URL:
+        return make_string(field->value.string, strcspn(field->value.string, "?#"));
     case LOG_FIELD_INT:
         return json_integer(field->value.integer);
     case LOG_FIELD_DOUBLE: {
@@ -123,6 +124,12 @@ static void set_value(json_t *line, const char *key, json_t *value)
     ENSURE(json_object_set_new(line, key, value) == 0);
 }
 
+static bool has_value(const struct log_field *field)
+{
+    bool text = field->type == LOG_FIELD_STRING || field->type == LOG_FIELD_URL;
+    return !text || field->value.string;
+}
+
 static json_t *make_line(enum log_level level, const char *event, const struct log_field *fields,
                          size_t field_count)
 {
@@ -130,12 +137,12 @@ static json_t *make_line(enum log_level level, const char *event, const struct l
     clock_format(clock_wall_ms(), time);
     json_t *line = json_object();
     ENSURE(line != NULL);
-    set_value(line, "time", make_string(time));
-    set_value(line, "level", make_string(level_names[level]));
-    set_value(line, "program", make_string(sink.program));
-    set_value(line, "event", make_string(event));
+    set_value(line, "time", make_string(time, strlen(time)));
+    set_value(line, "level", make_string(level_names[level], strlen(level_names[level])));
+    set_value(line, "program", make_string(sink.program, strlen(sink.program)));
+    set_value(line, "event", make_string(event, strlen(event)));
     for (size_t i = 0; i < field_count; i++) {
-        if (fields[i].type != LOG_FIELD_STRING || fields[i].value.string)
+        if (has_value(&fields[i]))
             set_value(line, fields[i].key, make_value(&fields[i]));
     }
     return line;

@@ -23,7 +23,7 @@ enum log_format { LOG_JSON, LOG_TEXT };
 
 struct log_field {
     const char *key;
-    enum { LOG_FIELD_STRING, LOG_FIELD_INT, LOG_FIELD_DOUBLE, LOG_FIELD_BOOL } type;
+    enum { LOG_FIELD_STRING, LOG_FIELD_URL, LOG_FIELD_INT, LOG_FIELD_DOUBLE, LOG_FIELD_BOOL } type;
     union {
         const char *string; /**< NULL is left out; bytes that are no UTF-8 are replaced */
         int64_t integer;
@@ -36,6 +36,12 @@ struct log_field {
     (struct log_field)                                                                             \
     {                                                                                              \
         .key = (k), .type = LOG_FIELD_STRING, .value.string = (v)                                  \
+    }
+/** A URL that a stranger chose: logged without its query, which often carries tokens. */
+#define LOG_URL(k, v)                                                                              \
+    (struct log_field)                                                                             \
+    {                                                                                              \
+        .key = (k), .type = LOG_FIELD_URL, .value.string = (v)                                     \
     }
 #define LOG_INT(k, v)                                                                              \
     (struct log_field)                                                                             \

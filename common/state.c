@@ -207,7 +207,8 @@ static struct subscription_state *decode_subscription(const json_t *object, stru
         return s;
     if (!s->topic || !s->callback)
         error_set(problem, ERROR_INVALID, false, "a subscription needs \"topic\" and \"callback\"");
-    else if (s->status != SUBSCRIPTION_REQUESTED && !s->location.kafka_topic)
+    else if (s->status != SUBSCRIPTION_REQUESTED && s->status != SUBSCRIPTION_ENDING &&
+             !s->location.kafka_topic)
         error_set(problem, ERROR_INVALID, false, "a verified subscription needs \"kafka_topic\"");
     else
         id_subscription(s->topic, s->callback, s->id);

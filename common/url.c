@@ -157,3 +157,37 @@ int url_origin(const char *url, struct buffer *out)
     parts_fini(&parts);
     return 0;
 }
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c = (char)(c | 0x20);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/** The unreserved character that "%XX" at `text` stands for, or 0. */
+static char unreserved_at(const char *text)
+{
+    int high = text[0] == '%' ? hex_value(text[1]) : -1;
+    int low = high >= 0 ? hex_value(text[2]) : -1;
+    if (low < 0)
+        return 0;
+    char c = (char)(high * 16 + low);
+    bool unreserved = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+                      c == '-' || c == '.' || c == '_' || c == '~';
+    return unreserved ? c : 0;
+}
+
+void url_normalize(char *url)
+{
+    if (strncasecmp(url, "http://", 7) != 0 && strncasecmp(url, "https://", 8) != 0)
+        return;
+    char *to = url;
+    for (const char *from = url; *from; to++) {
+        char decoded = unreserved_at(from);
+        *to = decoded ? decoded : *from;
+        from += decoded ? 3 : 1;
+    }
+    *to = '\0';
+}

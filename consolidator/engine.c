@@ -222,7 +222,7 @@ static int fold_message(struct engine *engine, const rd_kafka_message_t *message
     counter_add(result > 0 ? engine->metrics->folded : engine->metrics->ignored, 1);
     log_debug(result > 0 ? "event.folded" : "event.ignored",
               LOG_STR("type", event_type_name(event.type)), LOG_STR("topic", event.topic),
-              LOG_STR("callback", event.callback), LOG_INT("partition", message->partition),
+              LOG_URL("callback", event.callback), LOG_INT("partition", message->partition),
               LOG_INT("offset", message->offset));
     event_fini(&event);
     return result < 0 ? -1 : 0;

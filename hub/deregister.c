@@ -36,5 +36,6 @@ void deregister_handle(struct operation_request *request)
         return;
     request->view_wait.done = on_resolved;
     request->view_wait.topic = request->topic;
+    request->view_wait.timeout_ms = request->hub->config.hub.view_timeout;
     view_resolve(request->hub->view, &request->view_wait);
 }

@@ -102,6 +102,7 @@ bool operation_take_topic(struct operation_request *request, const char *alias)
         operation_refuse(request, 400, "%s: %s", name, error.message);
         return false;
     }
+    url_normalize(form_get_mutable(&request->parameters, name));
     request->topic = topic;
     return true;
 }
@@ -144,6 +145,7 @@ static void resolve_topic(struct operation_request *request)
 {
     request->view_wait.done = on_resolved;
     request->view_wait.topic = request->topic;
+    request->view_wait.timeout_ms = request->hub->config.hub.view_timeout;
     view_resolve(request->hub->view, &request->view_wait);
 }
 

@@ -5,6 +5,15 @@
 #include "common/container.h"
 #include "hub/operation.h"
 
+enum { VIEW_MS = 500 };
+
+/* @locality any thread */
+static void on_viewed(struct view_wait *wait, enum view_outcome outcome)
+{
+    (void)outcome;
+    operation_accept(CONTAINER_OF(wait, struct operation_request, view_wait), 200);
+}
+
 /* @locality registrar's or producer's thread */
 static void on_registered(struct registration *registration, const struct error *error)
 {
@@ -15,7 +24,12 @@ static void on_registered(struct registration *registration, const struct error 
         return;
     }
     log_info("topic.registered", LOG_STR("topic", request->topic));
-    operation_accept(request, 200);
+    /* It is durable. The answer waits a little for the view, so that what usually follows, a first
+     * publication or subscription, need not; if the state is slow, that waits instead. */
+    request->view_wait.done = on_viewed;
+    request->view_wait.topic = request->topic;
+    request->view_wait.timeout_ms = VIEW_MS;
+    view_resolve(request->hub->view, &request->view_wait);
 }
 
 void register_handle(struct operation_request *request)

@@ -19,8 +19,10 @@ static bool take_callback(struct operation_request *request, const char **callba
     *callback = operation_parameter(request, "hub.callback", true, &refused);
     if (refused)
         return false;
-    if (url_check_callback(*callback, &error) == 0)
+    if (url_check_callback(*callback, &error) == 0) {
+        url_normalize(form_get_mutable(&request->parameters, "hub.callback"));
         return true;
+    }
     operation_refuse(request, 400, "hub.callback: %s", error.message);
     return false;
 }
@@ -97,7 +99,7 @@ static void on_written(void *context, rd_kafka_resp_err_t code, int32_t partitio
     log_info(request->operation == OPERATION_SUBSCRIBE ? "subscription.requested"
                                                        : "unsubscription.requested",
              LOG_STR("topic", request->topic),
-             LOG_STR("callback", form_get(&request->parameters, "hub.callback")));
+             LOG_URL("callback", form_get(&request->parameters, "hub.callback")));
     operation_accept(request, 202);
 }
 

@@ -87,7 +87,7 @@ void view_resolve(struct view *view, struct view_wait *wait)
     bool refused = !found && atomic_load(&view->stopping);
     if (!found && !refused) {
         wait->target = TARGET_WANTED;
-        wait->deadline_ms = clock_monotonic_ms() + view->config->hub.view_timeout;
+        wait->deadline_ms = clock_monotonic_ms() + wait->timeout_ms;
         DL_APPEND2(shard->waits, wait, previous, next);
         shard->end_wanted = true;
         wake_end_thread(view);
@@ -211,12 +211,12 @@ static void *reader_main(void *context)
     rd_kafka_message_t *messages[BATCH];
     rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(view->reader);
     while (!atomic_load(&view->stopping)) {
-        ssize_t count = rd_kafka_consume_batch_queue(queue, POLL_MS, messages, BATCH);
+        size_t count = kafka_consume(queue, POLL_MS, messages, BATCH);
         pthread_mutex_lock(&view->lock);
-        for (ssize_t i = 0; i < count; i++)
+        for (size_t i = 0; i < count; i++)
             take_message(view, messages[i]);
         pthread_mutex_unlock(&view->lock);
-        for (ssize_t i = 0; i < count; i++)
+        for (size_t i = 0; i < count; i++)
             rd_kafka_message_destroy(messages[i]);
         settle_waits(view);
     }

@@ -9,7 +9,7 @@
  *  - A topic that was registered or deregistered through this hub is looked up only after the view
  *    contains that (view_note_write).
  *
- * Both waits are bounded by hub.view_timeout.
+ * Waits are bounded.
  */
 #ifndef WEBSUB_HUB_VIEW_H
 #define WEBSUB_HUB_VIEW_H
@@ -43,6 +43,7 @@ struct view_topic {
 struct view_wait {
     void (*done)(struct view_wait *wait, enum view_outcome outcome);
     const char *topic;
+    int64_t timeout_ms; /**< after which the outcome is VIEW_BEHIND */
     struct view_topic found;
     /* private */
     int32_t partition;

@@ -5,13 +5,14 @@
 #include <librdkafka/rdkafka_mock.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/kafka.h"
 #include "common/log.h"
 #include "common/panic.h"
 #include "deploy/devbroker/listen_port.h"
 
-enum { API_KEY_METADATA = 3 };
+enum { API_KEY_METADATA = 3, PAUSE_NS = 2000000 };
 
 struct broker {
     rd_kafka_t *rk; /* the mock cluster lives in a client handle */
@@ -22,7 +23,8 @@ struct broker {
 static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
 {
     (void)rk;
-    if (level <= 3) /* less severe: that the handle has no servers to connect to, which is intended */
+    if (level <=
+        3) /* less severe: that the handle has no servers to connect to, which is intended */
         log_warning("broker", LOG_STR("facility", facility), LOG_STR("message", text));
 }
 
@@ -39,6 +41,16 @@ static rd_kafka_t *new_handle(struct error *error)
     return rk;
 }
 
+/*
+ * The mock's thread overlooks a command that comes while it is finishing the one before, and then
+ * sleeps for a second. So it is given the time to get back to waiting before each.
+ */
+static void let_cluster_rest(void)
+{
+    const struct timespec pause = {.tv_nsec = PAUSE_NS};
+    nanosleep(&pause, NULL);
+}
+
 static rd_kafka_mock_cluster_t *new_cluster(rd_kafka_t *rk, uint16_t port, struct error *error)
 {
     /* The mock does not survive a port that it cannot have. */
@@ -52,9 +64,10 @@ static rd_kafka_mock_cluster_t *new_cluster(rd_kafka_t *rk, uint16_t port, struc
         return NULL;
     }
     /*
-     * Later versions of the Metadata answer name a controller, here one that does not exist: clients that
-     * create topics would wait for it. Version 0 names none.
+     * Later versions of the Metadata answer name a controller, here one that does not exist:
+     * clients that create topics would wait for it. Version 0 names none.
      */
+    let_cluster_rest();
     ENSURE(rd_kafka_mock_set_apiversion(cluster, API_KEY_METADATA, 0, 0) ==
            RD_KAFKA_RESP_ERR_NO_ERROR);
     return cluster;
@@ -63,6 +76,7 @@ static rd_kafka_mock_cluster_t *new_cluster(rd_kafka_t *rk, uint16_t port, struc
 static int create_topic(rd_kafka_mock_cluster_t *cluster, const char *name, int64_t partitions,
                         struct error *error)
 {
+    let_cluster_rest();
     rd_kafka_resp_err_t code = rd_kafka_mock_topic_create(cluster, name, (int)partitions, 1);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
         return 0;
@@ -79,10 +93,8 @@ static int create_topics(rd_kafka_mock_cluster_t *cluster, const struct config *
         const char *name;
         int64_t partitions;
     } topics[] = {
-        {names.events, config->kafka.partitions},
-        {names.state, config->kafka.partitions},
-        {names.dead_letters, config->kafka.partitions},
-        {names.attempts, config->kafka.partitions},
+        {names.events, config->kafka.partitions},       {names.state, config->kafka.partitions},
+        {names.dead_letters, config->kafka.partitions}, {names.attempts, config->kafka.partitions},
         {names.pool, config->messages.pool_partitions},
     };
     int result = 0;
@@ -127,8 +139,10 @@ void broker_free(struct broker *broker)
 {
     if (!broker)
         return;
-    if (broker->cluster)
+    if (broker->cluster) {
+        let_cluster_rest();
         rd_kafka_mock_cluster_destroy(broker->cluster);
+    }
     if (broker->rk)
         rd_kafka_destroy(broker->rk);
     free(broker);

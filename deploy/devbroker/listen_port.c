@@ -16,14 +16,14 @@ typedef int (*bind_fn)(int socket_fd, const struct sockaddr *address, socklen_t 
 
 static struct sockaddr_in loopback(uint16_t port)
 {
-    return (struct sockaddr_in){.sin_family = AF_INET,
-                                .sin_port = htons(port),
-                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    return (struct sockaddr_in){
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 }
 
 static bind_fn find_system_bind(void)
 {
-    /* C knows no cast from an object pointer to a function pointer; POSIX promises that this works. */
+    /* C knows no cast from an object pointer to a function pointer; POSIX promises that this works.
+     */
     void *symbol = dlsym(RTLD_NEXT, "bind");
     bind_fn function;
     ENSURE(symbol != NULL);

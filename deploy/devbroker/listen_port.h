@@ -2,10 +2,10 @@
  * Chooses the port of the mock cluster, which always asks the kernel for any loopback port and
  * offers no setting for it.
  *
- * The mock's listening socket is bound inside of librdkafka, and the port that it finds there is the
- * one it advertises to clients. So this program defines bind() itself: librdkafka, a shared library,
- * calls it instead of the C library's. A forwarder in front of the mock would need more code and
- * still leave clients on the random port after their first connection.
+ * The mock's listening socket is bound inside of librdkafka, and the port that it finds there is
+ * the one it advertises to clients. So this program defines bind() itself: librdkafka, a shared
+ * library, calls it instead of the C library's. A forwarder in front of the mock would need more
+ * code and still leave clients on the random port after their first connection.
  */
 #ifndef WEBSUB_DEVBROKER_LISTEN_PORT_H
 #define WEBSUB_DEVBROKER_LISTEN_PORT_H

@@ -118,7 +118,8 @@ static int write_address(const char *path, const char *address, struct error *er
         written = false;
     int result = 0;
     if (!written || rename(temporary, path) != 0) {
-        result = error_set(error, ERROR_CONFIG, false, "cannot write %s: %s", path, strerror(errno));
+        result =
+            error_set(error, ERROR_CONFIG, false, "cannot write %s: %s", path, strerror(errno));
         if (file)
             unlink(temporary);
     }

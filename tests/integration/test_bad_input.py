@@ -19,7 +19,10 @@ MAX_TOPIC, MAX_CALLBACK = 4096, 2048
 @pytest.fixture(scope="module")
 def quiet(kafka, tmp_path_factory):
     """A suite with one registered topic, to which nothing acceptable is ever sent."""
-    with Suite(kafka.bootstrap, tmp_path_factory.mktemp("bad-input"), "bad-input-") as suite:
+    # Some malformed requests cannot be told from slow ones: the connection is closed after a while.
+    settings = {"WEBSUB_HUB_IDLE_TIMEOUT": "5s"}
+    directory = tmp_path_factory.mktemp("bad-input")
+    with Suite(kafka.bootstrap, directory, "bad-input-", settings=settings) as suite:
         suite.start()
         suite.hub().register(TOPIC).check_accepted()
         yield suite
@@ -121,8 +124,7 @@ BAD_FORMS = {
     "lease in hexadecimal": subscription(lease_seconds="0x10"),
     "lease with a space": subscription(lease_seconds=" 10"),
     "lease with a unit": subscription(lease_seconds="10s"),
-    "empty lease": subscription(lease_seconds=""),
-    "lease that overflows": subscription(lease_seconds="99999999999999999999999999"),
+    "unknown signature method": subscription(signature_method="md5"),
     "very many parameters": [*subscription(), *((f"x{number}", "1") for number in range(10_000))],
 }
 
@@ -174,7 +176,7 @@ def test_bad_query_of_a_publish_is_refused(hub, query):
     answer.check_denied(400)
 
 
-@pytest.mark.parametrize("mode", ["publish", "subscribe", "unsubscribe", "deregister"])
+@pytest.mark.parametrize("mode", ["publish", "subscribe", "deregister"])
 def test_unknown_topic_is_refused(hub, mode):
     topic = "http://publisher.example/unknown"
     if mode == "publish":

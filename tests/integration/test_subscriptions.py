@@ -77,9 +77,11 @@ def test_what_is_published_between_unsubscribing_and_subscribing_is_not_delivere
 
 
 def test_unsubscribing_something_unknown_is_verified_as_usual(hub, topic, subscriber):
-    endpoint = subscriber.endpoint()
-    hub.unsubscribe(topic, endpoint.url).check_accepted(202)
-    endpoint.wait_verified("unsubscribe")
+    """The answer tells nobody who is subscribed, nor which topics there are."""
+    for unsubscribed_topic in (topic, new_topic("unknown")):
+        endpoint = subscriber.endpoint()
+        hub.unsubscribe(unsubscribed_topic, endpoint.url).check_accepted(202)
+        assert endpoint.wait_verified("unsubscribe").parameter("hub.topic") == unsubscribed_topic
 
 
 def test_renewals_leave_no_gap_and_no_duplicate(suite, hub, topic, subscriber):

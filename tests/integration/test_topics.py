@@ -208,6 +208,5 @@ def test_random_names_give_as_many_kafka_topics(kafka, kafka_view, tmp_path):
         for topic in topics:
             hub.register(topic).check_accepted()
             hub.publish(topic, planted.payload()).check_accepted()
-        counts = kafka_view.record_counts("names-messages-")
-        assert len(counts) == len(topics)
-        assert set(counts.values()) == {1}
+        counts = [count for count in kafka_view.record_counts("names-messages-").values() if count]
+        assert counts == [1] * len(topics)

@@ -37,7 +37,7 @@ def run_to_end(
     """Runs a program that is expected to end by itself, such as with --help."""
     done = subprocess.run(
         [bin_dir() / f"websub-{kind}", *arguments],
-        env=clean_environment(settings or {}),
+        env=clean_environment({f"WEBSUB_{kind.upper()}_PORT": str(free_port())} | (settings or {})),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -77,7 +77,7 @@ class Program(ManagedProcess):
 
     def wait_terminated(self, timeout: float = DEADLINE) -> None:
         code = self.wait(timeout)
-        assert code == 0, f"{self.name} ended with {code} after SIGTERM{self.tail()}"
+        assert code == 0, f"{self.name} ended with {code} when told to stop{self.tail()}"
         self._end_expected = True
 
     def pause(self) -> None:

@@ -1,0 +1,259 @@
+#include "client/options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/panic.h"
+
+#define DEFAULT_HUB "http://127.0.0.1:9191/hub"
+
+static const int go_on = -1;
+
+struct option_spec {
+    const char *name;
+    const char *argument; /* NULL: takes none */
+    const char *meaning;  /* lines after the first are indented by the printer */
+};
+
+static const struct option_spec specs[] = {
+    [OPTION_HUB] = {"hub", "URL", "the hub (default: " DEFAULT_HUB ")"},
+    [OPTION_TOPIC] = {"topic", "TOPIC", "the topic: a URL or any other name (required)"},
+    [OPTION_CALLBACK] = {"callback", "URL",
+                         "where the hub reaches the subscriber; needed when that is\n"
+                         "not the address of --listen"},
+    [OPTION_LISTEN] = {"listen", "ADDRESS:PORT",
+                       "where to listen for the hub; port 0 is any free one\n"
+                       "(default: 127.0.0.1:0, or what --callback says)"},
+    [OPTION_NO_LISTEN] = {"no-listen", NULL, "only ask: another program answers at the callback"},
+    [OPTION_TYPE] = {"type", "TYPE",
+                     "Content-Type of the message (default: text/plain; charset=utf-8\n"
+                     "with --data, else application/octet-stream)"},
+    [OPTION_DATA] = {"data", "STRING", "the message"},
+    [OPTION_FILE] = {"file", "FILE", "read the message from FILE; - is standard input"},
+    [OPTION_SECRET_FILE] = {"secret-file", "FILE",
+                            "deliveries shall be signed with the secret in FILE\n"
+                            "(a line end after it does not count)"},
+    [OPTION_SECRET] = {"secret", "SECRET",
+                       "the same on the command line, where other users of this\n"
+                       "machine may see it; better is WEBSUB_SECRET in the environment"},
+    [OPTION_LEASE] = {"lease", "SECONDS", "how long the subscription shall last; the hub decides"},
+    [OPTION_COUNT] = {"count", "N", "end with success after N good deliveries"},
+    [OPTION_TIMEOUT] = {"timeout", "SECONDS", "end at the latest then"},
+    [OPTION_EXPECT_FILE] = {"expect-file", "FILE",
+                            "a delivery is good only if its body is FILE byte for byte"},
+    [OPTION_EXPECT_TYPE] = {"expect-type", "TYPE",
+                            "a delivery is good only if this is its Content-Type"},
+    [OPTION_KEEP] = {"keep", NULL,
+                     "do not unsubscribe at the end: the hub keeps the messages for\n"
+                     "the next one with the same --callback"},
+    [OPTION_JSON] = {"json", NULL, "print each delivery as one line of JSON"},
+    [OPTION_CONFIG] = {"config", "FILE",
+                       "the suite's configuration, for prefix and partitions\n"
+                       "(WEBSUB_KAFKA_... in the environment count too)"},
+    [OPTION_HELP] = {"help", NULL, "this text"},
+};
+
+enum { COLUMN = 24 };
+
+static void print_option(FILE *out, const struct option_spec *spec)
+{
+    char left[64];
+    snprintf(left, sizeof(left), "--%s%s%s", spec->name, spec->argument ? " " : "",
+             spec->argument ? spec->argument : "");
+    fprintf(out, "  %-*s", COLUMN, left);
+    for (const char *line = spec->meaning; *line;) {
+        size_t length = strcspn(line, "\n");
+        fprintf(out, "%*s%.*s\n", line == spec->meaning ? 1 : COLUMN + 3, "", (int)length, line);
+        line += length + (line[length] == '\n');
+    }
+}
+
+void options_print_help(FILE *out, const struct subcommand *subcommand)
+{
+    fprintf(out, "websub %s: %s\n\nUsage: websub %s [options]%s%s\n\n", subcommand->name,
+            subcommand->summary, subcommand->name, subcommand->arguments[0] ? " " : "",
+            subcommand->arguments);
+    for (const enum option_id *id = subcommand->options; *id != OPTION_END; id++)
+        print_option(out, &specs[*id]);
+    print_option(out, &specs[OPTION_HELP]);
+    fprintf(out, "\n%s", subcommand->text);
+}
+
+/* A positive number; 0 when it is none. */
+static int64_t parse_positive(const char *text)
+{
+    char *end;
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    return errno != 0 || *end || end == text || value < 0 ? 0 : value;
+}
+
+static int take_number(const char *name, const char *text, int64_t *number)
+{
+    *number = parse_positive(text);
+    if (*number > 0)
+        return go_on;
+    return command_refuse_usage("--%s: expected a number above 0, not '%s'", name, text);
+}
+
+static void replace_secret(struct command_options *options, char *secret)
+{
+    if (options->secret)
+        explicit_bzero(options->secret, strlen(options->secret));
+    free(options->secret);
+    options->secret = secret;
+}
+
+static int read_secret_file(const char *path, struct command_options *options)
+{
+    char text[WEBSUB_SECRET_MAX + 4]; /* too long and a line end: enough to tell */
+    FILE *file = fopen(path, "r");
+    size_t length = file ? fread(text, 1, sizeof(text) - 1, file) : 0;
+    if (!file || ferror(file)) {
+        int result = command_refuse_usage("--secret-file: %s: %s", path, strerror(errno));
+        if (file)
+            fclose(file);
+        return result;
+    }
+    fclose(file);
+    if (length > 0 && text[length - 1] == '\n')
+        length--;
+    if (length > 0 && text[length - 1] == '\r')
+        length--;
+    text[length] = '\0';
+    if (strlen(text) != length)
+        return command_refuse_usage("--secret-file: %s contains a NUL character", path);
+    replace_secret(options, xstrdup(text));
+    return go_on;
+}
+
+/* So that it is not in the list of processes for longer than it must. */
+static void take_secret(struct command_options *options, char *argument)
+{
+    replace_secret(options, xstrdup(argument));
+    memset(argument, '*', strlen(argument));
+}
+
+static int take_option(enum option_id id, char *argument, struct command_options *options)
+{
+    switch (id) {
+    case OPTION_HUB:
+        options->hub = argument;
+        return go_on;
+    case OPTION_TOPIC:
+        options->topic = argument;
+        return go_on;
+    case OPTION_CALLBACK:
+        options->callback = argument;
+        return go_on;
+    case OPTION_LISTEN:
+        options->listen = argument;
+        return go_on;
+    case OPTION_NO_LISTEN:
+        options->no_listen = true;
+        return go_on;
+    case OPTION_TYPE:
+        options->content_type = argument;
+        return go_on;
+    case OPTION_DATA:
+        options->data = argument;
+        return go_on;
+    case OPTION_FILE:
+        options->file = argument;
+        return go_on;
+    case OPTION_SECRET_FILE:
+        return read_secret_file(argument, options);
+    case OPTION_SECRET:
+        take_secret(options, argument);
+        return go_on;
+    case OPTION_LEASE:
+        return take_number(specs[id].name, argument, &options->lease_seconds);
+    case OPTION_COUNT:
+        return take_number(specs[id].name, argument, &options->count);
+    case OPTION_TIMEOUT:
+        return take_number(specs[id].name, argument, &options->timeout_seconds);
+    case OPTION_EXPECT_FILE:
+        options->expect_file = argument;
+        return go_on;
+    case OPTION_EXPECT_TYPE:
+        options->expect_type = argument;
+        return go_on;
+    case OPTION_KEEP:
+        options->keep = true;
+        return go_on;
+    case OPTION_JSON:
+        options->json = true;
+        return go_on;
+    case OPTION_CONFIG:
+        options->config_path = argument;
+        return go_on;
+    case OPTION_HELP:
+    case OPTION_END:
+        break;
+    }
+    PANIC("option %d is not handled", (int)id);
+}
+
+static bool has_option(const struct subcommand *subcommand, enum option_id wanted)
+{
+    for (const enum option_id *id = subcommand->options; *id != OPTION_END; id++)
+        if (*id == wanted)
+            return true;
+    return false;
+}
+
+static void fill_getopt(const struct subcommand *subcommand, struct option *out)
+{
+    for (const enum option_id *id = subcommand->options; *id != OPTION_END; id++)
+        *out++ = (struct option){
+            specs[*id].name, specs[*id].argument ? required_argument : no_argument, NULL, (int)*id};
+    *out++ = (struct option){"help", no_argument, NULL, OPTION_HELP};
+    *out = (struct option){0};
+}
+
+static int check(const struct subcommand *subcommand, const struct command_options *options)
+{
+    if (options->argument_count > subcommand->max_arguments)
+        return command_refuse_usage("%s: unexpected argument '%s'", subcommand->name,
+                                    options->arguments[subcommand->max_arguments]);
+    if (options->argument_count < subcommand->min_arguments)
+        return command_refuse_usage("%s: expected %s", subcommand->name, subcommand->arguments);
+    if (has_option(subcommand, OPTION_TOPIC) && !options->topic)
+        return command_refuse_usage("%s: --topic is missing", subcommand->name);
+    if (options->secret && (!options->secret[0] || strlen(options->secret) > WEBSUB_SECRET_MAX))
+        return command_refuse_usage("the secret must have 1 to %d bytes", WEBSUB_SECRET_MAX);
+    return go_on;
+}
+
+int options_read(const struct subcommand *subcommand, int argc, char **argv,
+                 struct command_options *options)
+{
+    struct option long_options[OPTIONS_MAX + 2];
+    int id, result = go_on;
+    *options = (struct command_options){.hub = DEFAULT_HUB};
+    if (has_option(subcommand, OPTION_SECRET))
+        options->secret = xstrdup_or_null(getenv("WEBSUB_SECRET"));
+    fill_getopt(subcommand, long_options);
+    argv[0] = (char *)(uintptr_t) "websub"; /* getopt's complaints start with it */
+    while (result == go_on && (id = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+        if (id == OPTION_HELP) {
+            options_print_help(stdout, subcommand);
+            return COMMAND_DONE;
+        }
+        if (id == '?')
+            return command_refuse_usage("see 'websub %s --help'", subcommand->name);
+        result = take_option((enum option_id)id, optarg, options);
+    }
+    if (result != go_on)
+        return result;
+    options->argument_count = argc - optind;
+    options->arguments = argv + optind;
+    return check(subcommand, options);
+}
+
+void options_fini(struct command_options *options)
+{
+    replace_secret(options, NULL);
+}

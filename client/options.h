@@ -1,0 +1,54 @@
+/** The command line of `websub`: its subcommands, their options, and the help made from both. */
+#ifndef WEBSUB_CLIENT_OPTIONS_H
+#define WEBSUB_CLIENT_OPTIONS_H
+
+#include <stdio.h>
+
+#include "client/command.h"
+
+enum option_id {
+    OPTION_END = 0, /* ends a list of options */
+    OPTION_HUB,
+    OPTION_TOPIC,
+    OPTION_CALLBACK,
+    OPTION_LISTEN,
+    OPTION_NO_LISTEN,
+    OPTION_TYPE,
+    OPTION_DATA,
+    OPTION_FILE,
+    OPTION_SECRET_FILE,
+    OPTION_SECRET,
+    OPTION_LEASE,
+    OPTION_COUNT,
+    OPTION_TIMEOUT,
+    OPTION_EXPECT_FILE,
+    OPTION_EXPECT_TYPE,
+    OPTION_KEEP,
+    OPTION_JSON,
+    OPTION_CONFIG,
+    OPTION_HELP,
+};
+
+enum { OPTIONS_MAX = 24 };
+
+struct subcommand {
+    const char *name;
+    const char *arguments; /**< as shown in the usage line */
+    const char *summary;   /**< one line */
+    const char *text;      /**< paragraphs after the options */
+    enum option_id options[OPTIONS_MAX];
+    int min_arguments, max_arguments;
+    int (*run)(const struct command_options *options);
+};
+
+void options_print_help(FILE *out, const struct subcommand *subcommand);
+
+/**
+ * Reads argv[1..] of a subcommand, and the secret from where it is. @returns -1 when it shall run,
+ * else the exit code. Call options_fini in either case.
+ */
+int options_read(const struct subcommand *subcommand, int argc, char **argv,
+                 struct command_options *options);
+void options_fini(struct command_options *options);
+
+#endif

@@ -1,0 +1,44 @@
+/**
+ * Catch-up readers: a few threads that read a range of one channel again, a chunk at a time, for
+ * subscriptions that are behind the tail.
+ */
+#ifndef WEBSUB_DISPATCHER_CATCH_UP_H
+#define WEBSUB_DISPATCHER_CATCH_UP_H
+
+#include <stdbool.h>
+
+#include "dispatcher/dispatcher.h"
+#include "dispatcher/mailbox.h"
+
+#define CHUNK_MESSAGES 256
+#define CHUNK_BYTES    (1 << 20)
+#define CHUNK_SCANNED  200000 /**< messages of others in a pooled partition */
+
+struct catch_up;
+
+/** A request, and then its answer: posted to the loop's mailbox as `task`. */
+struct chunk {
+    struct task task;
+    struct chunk *next;
+    struct subscription *subscription; /**< the loop's; NULL when it is gone meanwhile */
+    struct channel *channel;
+    int loop;
+    int64_t from;
+    int64_t to; /**< read up to, but not including, this offset */
+    /* the answer */
+    bool failed;      /**< nothing could be read: ask again later */
+    int64_t next_offset; /**< everything before it has been read; `to`: the range is complete */
+    int64_t lost;        /**< offsets that Kafka had dropped already (retention) */
+    size_t count;
+    struct message *messages[CHUNK_MESSAGES];
+};
+
+struct catch_up *catch_up_new(struct dispatcher *dispatcher, struct error *error);
+/** Stops the threads; requests that were not begun are answered as failed. */
+void catch_up_stop(struct catch_up *catch_up);
+void catch_up_free(struct catch_up *catch_up);
+
+/** Takes over `chunk`; comes back through the loop's mailbox. Thread-safe. */
+void catch_up_request(struct catch_up *catch_up, struct chunk *chunk);
+
+#endif

@@ -1,0 +1,256 @@
+/*
+ * One message to one subscription (WebSub section 7).
+ *
+ *   SENDING --2xx--> CONFIRMED (kept until all older ones are, so that the position has no gap)
+ *   SENDING --anything else--> WAITING --pause over--> SENDING
+ *
+ * While a subscription fails, only its oldest unconfirmed message is sent: it is the probe, and order holds.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "common/clock.h"
+#include "common/container.h"
+#include "common/log.h"
+#include "common/panic.h"
+#include "dispatcher/loop_internal.h"
+#include "dispatcher/retry.h"
+
+/* Who waits longer than this is not worth the memory of its message. */
+enum { LET_GO_MS = 5000 };
+
+enum delivery_state { DELIVERY_SENDING, DELIVERY_WAITING, DELIVERY_CONFIRMED };
+
+struct delivery {
+    struct http_exchange exchange;
+    struct subscription *subscription;
+    struct message *message;
+    struct delivery *prev, *next;
+    enum delivery_state state;
+    /* Header lines by reference: the list is made without allocation. */
+    struct curl_slist headers[MESSAGE_HEADERS_MAX + 3];
+    char signature[sizeof("X-Hub-Signature: ") + SIGNATURE_HEADER_SIZE];
+};
+
+int64_t delivery_oldest_offset(const struct subscription *s)
+{
+    return s->deliveries->message->offset;
+}
+
+int64_t delivery_oldest_since(const struct subscription *s)
+{
+    return s->deliveries->message->received_ms;
+}
+
+/* --- sending --- */
+
+static void add_header(struct delivery *delivery, int *count, const char *line)
+{
+    struct curl_slist *node = &delivery->headers[*count];
+    node->data = (char *)(uintptr_t)line; /* libcurl only reads it */
+    node->next = NULL;
+    if (*count > 0)
+        delivery->headers[*count - 1].next = node;
+    ++*count;
+}
+
+static void make_headers(struct delivery *delivery)
+{
+    struct subscription *s = delivery->subscription;
+    struct message *message = delivery->message;
+    int count = 0;
+    for (int i = 0; i < message->header_count; i++)
+        add_header(delivery, &count, message->headers[i]);
+    add_header(delivery, &count, s->log->link_header);
+    add_header(delivery, &count, "Expect:"); /* no round trip before large bodies */
+    if (!s->secret)
+        return;
+    static const char name[] = "X-Hub-Signature: ";
+    memcpy(delivery->signature, name, sizeof(name));
+    signature_compute(s->method, s->secret, s->secret_length, message->body, message->body_length,
+                      delivery->signature + strlen(name));
+    add_header(delivery, &count, delivery->signature);
+}
+
+static void send_out(struct delivery *delivery)
+{
+    struct subscription *s = delivery->subscription;
+    delivery->state = DELIVERY_SENDING;
+    gauge_add(s->loop->dispatcher->metrics.in_flight, 1);
+    http_client_start(s->loop->http, &delivery->exchange);
+}
+
+static void on_result(struct http_exchange *exchange, const struct http_result *result);
+
+void delivery_start(struct subscription *s, struct message *message)
+{
+    struct loop *loop = s->loop;
+    struct delivery *delivery = loop->idle_deliveries;
+    if (delivery)
+        LL_DELETE(loop->idle_deliveries, delivery);
+    else
+        delivery = xcalloc(1, sizeof(*delivery));
+    delivery->subscription = s;
+    delivery->message = message;
+    make_headers(delivery);
+    delivery->exchange = (struct http_exchange){
+        .url = s->callback,
+        .post_body = message->body,
+        .post_length = message->body_length,
+        .headers = delivery->headers,
+        .timeout_ms = loop->dispatcher->config.dispatcher.delivery_timeout,
+        .keep_bytes = 0,
+        .done = on_result,
+    };
+    DL_APPEND(s->deliveries, delivery);
+    s->open_deliveries++;
+    send_out(delivery);
+}
+
+void delivery_restart(struct subscription *s)
+{
+    struct delivery *delivery;
+    DL_FOREACH(s->deliveries, delivery)
+    {
+        if (delivery->state == DELIVERY_WAITING) {
+            send_out(delivery);
+            if (s->failures > 0)
+                return;
+        }
+    }
+}
+
+/* --- ending --- */
+
+static void release(struct delivery *delivery)
+{
+    struct subscription *s = delivery->subscription;
+    DL_DELETE(s->deliveries, delivery);
+    message_release(delivery->message);
+    LL_PREPEND(s->loop->idle_deliveries, delivery);
+}
+
+void delivery_drop_all(struct subscription *s)
+{
+    struct delivery *delivery, *next;
+    DL_FOREACH_SAFE(s->deliveries, delivery, next)
+    {
+        if (delivery->state == DELIVERY_SENDING) {
+            gauge_add(s->loop->dispatcher->metrics.in_flight, -1);
+            http_client_cancel(s->loop->http, &delivery->exchange);
+        }
+        release(delivery);
+    }
+    s->open_deliveries = 0;
+}
+
+void delivery_pool_fini(struct loop *loop)
+{
+    struct delivery *delivery, *next;
+    LL_FOREACH_SAFE(loop->idle_deliveries, delivery, next)
+    {
+        free(delivery);
+    }
+    loop->idle_deliveries = NULL;
+}
+
+/* --- results --- */
+
+static void on_success(struct subscription *s, struct delivery *delivery)
+{
+    struct dispatcher_metrics *metrics = &s->loop->dispatcher->metrics;
+    counter_add(metrics->delivered, 1);
+    histogram_observe(metrics->latency,
+                      (clock_wall_ms() - delivery->message->published_at_ms) * 1000);
+    if (s->failures > 0) {
+        gauge_add(metrics->failing, -1);
+        log_info("delivery.recovered", LOG_STR("subscription", s->id),
+                 LOG_URL("callback", s->callback), LOG_INT("failures", s->failures));
+        s->failures = 0;
+    }
+    if (s->status == SUBSCRIPTION_SUSPENDED)
+        subscription_tell(s, EVENT_DELIVERY_RECOVERED, NULL);
+    delivery->state = DELIVERY_CONFIRMED;
+    s->open_deliveries--;
+    while (s->deliveries && s->deliveries->state == DELIVERY_CONFIRMED)
+        release(s->deliveries);
+    subscription_pump(s);
+}
+
+static void on_gone(struct subscription *s)
+{
+    log_info("subscription.gone", LOG_STR("subscription", s->id), LOG_URL("callback", s->callback),
+             LOG_STR("topic", s->log->channel->topic));
+    counter_add(s->loop->dispatcher->metrics.gone, 1);
+    subscription_tell(s, EVENT_DELIVERY_GONE, NULL);
+    s->status = SUBSCRIPTION_ENDING; /* as far as this loop is concerned, until state says so */
+    subscription_let_go(s);
+}
+
+static void give_up(struct subscription *s, const char *reason)
+{
+    log_warning("subscription.suspended", LOG_STR("subscription", s->id),
+                LOG_URL("callback", s->callback), LOG_STR("topic", s->log->channel->topic),
+                LOG_STR("reason", reason));
+    subscription_tell(s, EVENT_DELIVERY_SUSPENDED, reason);
+}
+
+bool delivery_is_sending(const struct subscription *s)
+{
+    const struct delivery *delivery;
+    DL_FOREACH(s->deliveries, delivery)
+    {
+        if (delivery->state == DELIVERY_SENDING)
+            return true;
+    }
+    return false;
+}
+
+static void on_failure(struct subscription *s, const struct http_result *result)
+{
+    const struct config *config = &s->loop->dispatcher->config;
+    const struct retry_policy policy = {config->retry.min_interval, config->retry.max_interval};
+    int64_t now = clock_monotonic_ms();
+    char reason[64];
+    if (result->outcome == HTTP_ANSWERED)
+        snprintf(reason, sizeof(reason), "status %ld", result->status);
+    else
+        snprintf(reason, sizeof(reason), "%s", http_outcome_name(result->outcome));
+    counter_add(s->loop->dispatcher->metrics.failed[result->outcome], 1);
+    if (s->failures++ == 0) {
+        s->failing_since_ms = now;
+        gauge_add(s->loop->dispatcher->metrics.failing, 1);
+    }
+    int64_t pause =
+        retry_pause_ms(&policy, s->failures, result->retry_after_ms, loop_random(s->loop));
+    log_info("delivery.failed", LOG_STR("subscription", s->id), LOG_URL("callback", s->callback),
+             LOG_STR("topic", s->log->channel->topic), LOG_STR("reason", reason),
+             LOG_INT("failures", s->failures), LOG_INT("retry_in_ms", pause));
+    if (s->status == SUBSCRIPTION_ACTIVE && now - s->failing_since_ms > config->retry.give_up_after &&
+        s->event_sent_ms == 0)
+        give_up(s, reason);
+    subscription_wait(s, pause);
+    if (pause > LET_GO_MS && !delivery_is_sending(s))
+        subscription_let_go(s);
+}
+
+static void on_result(struct http_exchange *exchange, const struct http_result *result)
+{
+    struct delivery *delivery = CONTAINER_OF(exchange, struct delivery, exchange);
+    struct subscription *s = delivery->subscription;
+    struct dispatcher_metrics *metrics = &s->loop->dispatcher->metrics;
+    gauge_add(metrics->in_flight, -1);
+    histogram_observe(metrics->delivery, result->duration_us);
+    /* Items 40 to 42: 2xx is success whatever the body, 410 is the end, all else is failure. */
+    if (result->outcome == HTTP_ANSWERED && result->status < 300) {
+        on_success(s, delivery);
+    } else if (result->outcome == HTTP_ANSWERED && result->status == 410) {
+        delivery->state = DELIVERY_WAITING;
+        on_gone(s);
+    } else {
+        delivery->state = DELIVERY_WAITING;
+        on_failure(s, result);
+    }
+}

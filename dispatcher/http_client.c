@@ -1,0 +1,377 @@
+#include "dispatcher/http_client.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <utlist.h>
+
+#include "common/clock.h"
+#include "common/container.h"
+#include "common/panic.h"
+
+/* Nobody is interested in more of an answer; an endless one must cost neither time nor memory. */
+enum { READ_LIMIT = 64 << 10, CACHED_CONNECTIONS = 1024 };
+
+/**
+ * One for each socket, kept as long as libcurl keeps the connection. When libcurl loses interest (between
+ * two requests), the socket stays watched for input until something comes: on a busy connection this
+ * saves two system calls for each request.
+ */
+struct watch {
+    uv_poll_t poll;
+    struct http_client *client;
+    bool ours;   /* we opened the socket, so we are told when it closes; libcurl's resolver has others */
+    int wanted;  /* UV_READABLE | UV_WRITABLE that libcurl asks for */
+    int watched; /* what libuv watches */
+};
+
+struct http_transfer {
+    CURL *easy;
+    struct http_client *client;
+    struct http_exchange *exchange;
+    struct http_transfer *next;
+    int64_t started_us;
+    bool forbidden;
+    size_t received;
+    size_t kept;
+    char keep[HTTP_KEEP_MAX + 1];
+};
+
+struct http_client {
+    CURLM *multi;
+    uv_loop_t *loop;
+    uv_timer_t *timer; /* freed by its close callback */
+    const struct address_guard *guard;
+    int64_t connect_timeout_ms;
+    struct http_transfer *idle;
+    struct watch **watches; /* by descriptor */
+    size_t watch_capacity;
+};
+
+static const char *const outcome_names[HTTP_OUTCOME_COUNT] = {
+    [HTTP_ANSWERED] = "status",        [HTTP_DNS_FAILED] = "dns",
+    [HTTP_REFUSED] = "refused",        [HTTP_FORBIDDEN] = "forbidden_address",
+    [HTTP_TLS_FAILED] = "tls",         [HTTP_TIMED_OUT] = "timeout",
+    [HTTP_BROKEN] = "broken_connection",
+};
+
+const char *http_outcome_name(enum http_outcome outcome)
+{
+    return outcome_names[outcome];
+}
+
+/* --- finishing --- */
+
+static enum http_outcome outcome_of(const struct http_transfer *transfer, CURLcode code,
+                                    long status)
+{
+    if (status >= 200)
+        return HTTP_ANSWERED;
+    if (transfer->forbidden)
+        return HTTP_FORBIDDEN;
+    switch (code) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+        return HTTP_DNS_FAILED;
+    case CURLE_COULDNT_CONNECT:
+        return HTTP_REFUSED;
+    case CURLE_OPERATION_TIMEDOUT:
+        return HTTP_TIMED_OUT;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_INVALIDCERTSTATUS:
+        return HTTP_TLS_FAILED;
+    default:
+        return HTTP_BROKEN;
+    }
+}
+
+static void finish(struct http_transfer *transfer, CURLcode code)
+{
+    struct http_client *client = transfer->client;
+    struct http_exchange *exchange = transfer->exchange;
+    curl_off_t retry_after = 0;
+    long status = 0;
+    curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (status == 429 || status == 503)
+        curl_easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &retry_after);
+    transfer->keep[transfer->kept] = '\0';
+    const struct http_result result = {
+        .outcome = outcome_of(transfer, code, status),
+        .status = status,
+        .retry_after_ms = retry_after > 0 ? (int64_t)retry_after * 1000 : 0,
+        .complete = code == CURLE_OK,
+        .received = transfer->received,
+        .body = transfer->keep,
+        .duration_us = clock_monotonic_us() - transfer->started_us,
+    };
+    curl_multi_remove_handle(client->multi, transfer->easy);
+    exchange->transfer = NULL;
+    exchange->done(exchange, &result);
+    /* Only now: `done` may start the next exchange, but must not get this one's `keep`. */
+    LL_PREPEND(client->idle, transfer);
+}
+
+static void take_finished(struct http_client *client)
+{
+    CURLMsg *message;
+    int left;
+    while ((message = curl_multi_info_read(client->multi, &left))) {
+        if (message->msg != CURLMSG_DONE)
+            continue;
+        struct http_transfer *transfer;
+        CURLcode code = message->data.result;
+        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
+        finish(transfer, code);
+    }
+}
+
+/* --- libuv's side --- */
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct http_client *client = timer->data;
+    int running;
+    curl_multi_socket_action(client->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    take_finished(client);
+}
+
+static void on_ready(uv_poll_t *poll, int status, int events)
+{
+    struct watch *watch = CONTAINER_OF(poll, struct watch, poll);
+    struct http_client *client = watch->client;
+    int flags = 0, running;
+    uv_os_fd_t descriptor;
+    if (watch->wanted == 0) {
+        /* The peer of an idle connection did something: libcurl finds out when it wants it again. */
+        uv_poll_stop(poll);
+        watch->watched = 0;
+        return;
+    }
+    if (status < 0)
+        flags = CURL_CSELECT_ERR;
+    if (events & UV_READABLE)
+        flags |= CURL_CSELECT_IN;
+    if (events & UV_WRITABLE)
+        flags |= CURL_CSELECT_OUT;
+    uv_fileno((uv_handle_t *)poll, &descriptor);
+    curl_multi_socket_action(client->multi, descriptor, flags, &running);
+    take_finished(client);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    free(CONTAINER_OF((uv_poll_t *)handle, struct watch, poll));
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+static void forget_watch(struct http_client *client, curl_socket_t socket)
+{
+    if ((size_t)socket >= client->watch_capacity || !client->watches[socket])
+        return;
+    struct watch *watch = client->watches[socket];
+    client->watches[socket] = NULL;
+    uv_close((uv_handle_t *)&watch->poll, on_closed);
+}
+
+static struct watch *get_watch(struct http_client *client, curl_socket_t socket)
+{
+    size_t index = (size_t)socket;
+    if (index >= client->watch_capacity) {
+        size_t capacity = index * 2 + 64;
+        client->watches = xrealloc(client->watches, capacity * sizeof(*client->watches));
+        memset(client->watches + client->watch_capacity, 0,
+               (capacity - client->watch_capacity) * sizeof(*client->watches));
+        client->watch_capacity = capacity;
+    }
+    if (!client->watches[index]) {
+        struct watch *watch = xcalloc(1, sizeof(*watch));
+        watch->client = client;
+        ENSURE(uv_poll_init_socket(client->loop, &watch->poll, socket) == 0);
+        client->watches[index] = watch;
+    }
+    return client->watches[index];
+}
+
+/* --- libcurl's side --- */
+
+static int on_socket(CURL *easy, curl_socket_t socket, int what, void *context, void *socket_data)
+{
+    (void)easy;
+    (void)socket_data;
+    struct http_client *client = context;
+    struct watch *watch = get_watch(client, socket);
+    if (what == CURL_POLL_REMOVE) {
+        watch->wanted = 0;
+        if (!watch->ours)
+            forget_watch(client, socket);
+        return 0;
+    }
+    watch->wanted = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
+    if (watch->watched != watch->wanted) {
+        watch->watched = watch->wanted;
+        uv_poll_start(&watch->poll, watch->wanted, on_ready);
+    }
+    return 0;
+}
+
+static int on_timeout_wanted(CURLM *multi, long timeout_ms, void *context)
+{
+    (void)multi;
+    struct http_client *client = context;
+    if (timeout_ms < 0)
+        uv_timer_stop(client->timer);
+    else
+        uv_timer_start(client->timer, on_timer, (uint64_t)timeout_ms, 0);
+    return 0;
+}
+
+static curl_socket_t on_open_socket(void *context, curlsocktype purpose,
+                                    struct curl_sockaddr *address)
+{
+    struct http_transfer *transfer = context;
+    if (purpose != CURLSOCKTYPE_IPCXN ||
+        !address_guard_permits(transfer->client->guard, &address->addr)) {
+        transfer->forbidden = true;
+        return CURL_SOCKET_BAD;
+    }
+    int descriptor = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
+                            address->protocol);
+    if (descriptor < 0)
+        return CURL_SOCKET_BAD;
+    get_watch(transfer->client, descriptor)->ours = true;
+    return descriptor;
+}
+
+static int on_close_socket(void *context, curl_socket_t socket)
+{
+    struct http_client *client = context;
+    forget_watch(client, socket);
+    return close(socket);
+}
+
+static size_t on_body(char *data, size_t size, size_t count, void *context)
+{
+    struct http_transfer *transfer = context;
+    size_t length = size * count;
+    size_t room = transfer->exchange->keep_bytes - transfer->kept;
+    size_t keep = length < room ? length : room;
+    memcpy(transfer->keep + transfer->kept, data, keep);
+    transfer->kept += keep;
+    transfer->received += length;
+    return transfer->received > READ_LIMIT ? 0 : length;
+}
+
+/* --- exchanges --- */
+
+static struct http_transfer *transfer_new(struct http_client *client)
+{
+    struct http_transfer *transfer = xcalloc(1, sizeof(*transfer));
+    CURL *easy = curl_easy_init();
+    ENSURE(easy);
+    transfer->easy = easy;
+    transfer->client = client;
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(easy, CURLOPT_PROXY, "");
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, "websub-hub/" WEBSUB_VERSION);
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)client->connect_timeout_ms);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, client);
+    return transfer;
+}
+
+static void transfer_free(struct http_transfer *transfer)
+{
+    curl_easy_cleanup(transfer->easy);
+    free(transfer);
+}
+
+void http_client_start(struct http_client *client, struct http_exchange *exchange)
+{
+    struct http_transfer *transfer = client->idle;
+    if (transfer)
+        LL_DELETE(client->idle, transfer);
+    else
+        transfer = transfer_new(client);
+    ENSURE(exchange->keep_bytes <= HTTP_KEEP_MAX);
+    transfer->exchange = exchange;
+    transfer->forbidden = false;
+    transfer->received = 0;
+    transfer->kept = 0;
+    transfer->started_us = clock_monotonic_us();
+    exchange->transfer = transfer;
+    curl_easy_setopt(transfer->easy, CURLOPT_URL, exchange->url);
+    curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, exchange->headers);
+    curl_easy_setopt(transfer->easy, CURLOPT_TIMEOUT_MS, (long)exchange->timeout_ms);
+    if (exchange->post_body) {
+        curl_easy_setopt(transfer->easy, CURLOPT_POST, 1L);
+        curl_easy_setopt(transfer->easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                         (curl_off_t)exchange->post_length);
+        curl_easy_setopt(transfer->easy, CURLOPT_POSTFIELDS, exchange->post_body);
+    } else {
+        curl_easy_setopt(transfer->easy, CURLOPT_HTTPGET, 1L);
+    }
+    ENSURE(curl_multi_add_handle(client->multi, transfer->easy) == CURLM_OK);
+}
+
+void http_client_cancel(struct http_client *client, struct http_exchange *exchange)
+{
+    struct http_transfer *transfer = exchange->transfer;
+    curl_multi_remove_handle(client->multi, transfer->easy);
+    exchange->transfer = NULL;
+    LL_PREPEND(client->idle, transfer);
+}
+
+/* --- making and freeing --- */
+
+struct http_client *http_client_new(const struct http_client_options *options)
+{
+    struct http_client *client = xcalloc(1, sizeof(*client));
+    client->loop = options->loop;
+    client->guard = options->guard;
+    client->connect_timeout_ms = options->connect_timeout_ms;
+    client->timer = xcalloc(1, sizeof(*client->timer));
+    uv_timer_init(client->loop, client->timer);
+    client->timer->data = client;
+    client->multi = curl_multi_init();
+    ENSURE(client->multi);
+    curl_multi_setopt(client->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+    curl_multi_setopt(client->multi, CURLMOPT_SOCKETDATA, client);
+    curl_multi_setopt(client->multi, CURLMOPT_TIMERFUNCTION, on_timeout_wanted);
+    curl_multi_setopt(client->multi, CURLMOPT_TIMERDATA, client);
+    curl_multi_setopt(client->multi, CURLMOPT_MAX_HOST_CONNECTIONS,
+                      options->max_connections_per_host);
+    curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, (long)CACHED_CONNECTIONS);
+    return client;
+}
+
+void http_client_free(struct http_client *client)
+{
+    struct http_transfer *transfer, *next;
+    LL_FOREACH_SAFE(client->idle, transfer, next)
+    {
+        transfer_free(transfer);
+    }
+    curl_multi_cleanup(client->multi); /* closes the sockets, and with them the watches */
+    uv_close((uv_handle_t *)client->timer, on_timer_closed);
+    for (size_t i = 0; i < client->watch_capacity; i++)
+        forget_watch(client, (curl_socket_t)i);
+    free(client->watches);
+    free(client);
+}

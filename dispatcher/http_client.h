@@ -1,0 +1,79 @@
+/**
+ * HTTP out, for one event loop: libcurl's multi-socket interface on libuv. Connections and handles are
+ * reused. Used for everything that calls a URL that a stranger chose, so:
+ *
+ *  - only http and https, no redirects, no proxy from the environment, no cookies, no credentials;
+ *  - the address that is really dialled is judged after DNS (common/address.h);
+ *  - connect and total time-outs, and a bound on what is read of the answer.
+ *
+ * All functions: @locality the loop's thread.
+ */
+#ifndef WEBSUB_DISPATCHER_HTTP_CLIENT_H
+#define WEBSUB_DISPATCHER_HTTP_CLIENT_H
+
+#include <curl/curl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "common/address.h"
+#include "common/error.h"
+
+struct http_client;
+
+struct http_client_options {
+    uv_loop_t *loop;
+    const struct address_guard *guard;
+    int64_t connect_timeout_ms;
+    long max_connections_per_host;
+};
+
+/** What became of an exchange. Names for logs and metrics: http_outcome_name. */
+enum http_outcome {
+    HTTP_ANSWERED, /**< there is a status; the rest of the answer may have been cut off */
+    HTTP_DNS_FAILED,
+    HTTP_REFUSED,   /**< no connection */
+    HTTP_FORBIDDEN, /**< the guard refused the address */
+    HTTP_TLS_FAILED,
+    HTTP_TIMED_OUT,
+    HTTP_BROKEN, /**< the connection ended without an answer, or the answer was no HTTP */
+    HTTP_OUTCOME_COUNT
+};
+
+struct http_result {
+    enum http_outcome outcome;
+    long status;            /**< when HTTP_ANSWERED */
+    int64_t retry_after_ms; /**< of the Retry-After header; 0: none */
+    bool complete;          /**< the whole answer arrived */
+    size_t received;        /**< bytes of the answer's body that arrived */
+    const char *body;       /**< the first keep_bytes of them, NUL-terminated */
+    int64_t duration_us;
+};
+
+/** One exchange; embedded by the caller, who keeps it, and all that it points to, until `done`. */
+struct http_exchange {
+    const char *url;
+    const char *post_body; /**< NULL: GET */
+    size_t post_length;
+    struct curl_slist *headers; /**< or NULL */
+    int64_t timeout_ms;
+    size_t keep_bytes; /**< how much of the answer's body to keep, at most HTTP_KEEP_MAX */
+    void (*done)(struct http_exchange *exchange, const struct http_result *result);
+    /* private */
+    struct http_transfer *transfer;
+};
+
+#define HTTP_KEEP_MAX 1024
+
+struct http_client *http_client_new(const struct http_client_options *options);
+/** No exchange may be under way. Closes the libuv handles; run the loop until they are closed. */
+void http_client_free(struct http_client *client);
+
+/** Starts; `done` is called exactly once, never from within this call. */
+void http_client_start(struct http_client *client, struct http_exchange *exchange);
+/** Gives an exchange up: `done` will not be called. */
+void http_client_cancel(struct http_client *client, struct http_exchange *exchange);
+
+const char *http_outcome_name(enum http_outcome outcome);
+
+#endif

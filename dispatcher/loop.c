@@ -1,0 +1,447 @@
+#include "dispatcher/loop_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "common/clock.h"
+#include "common/container.h"
+#include "common/log.h"
+#include "common/panic.h"
+#include "dispatcher/link.h"
+#include "dispatcher/tail.h"
+
+enum { TICK_MS = 1000, DRAIN_MS = 5000, DRAIN_POLL_MS = 20 };
+
+/** A shard that is given up, while its transfers end. */
+struct revocation {
+    struct revocation *next;
+    struct loop *loop;
+    int32_t shard;
+    int64_t deadline_ms;
+    struct collection *collection;
+    uv_timer_t timer;
+};
+
+/* --- logs and progress --- */
+
+static struct partition_progress *get_progress(struct loop *loop,
+                                               struct message_partition *partition)
+{
+    struct partition_progress *progress;
+    HASH_FIND_PTR(loop->progress, &partition, progress);
+    if (!progress) {
+        progress = xcalloc(1, sizeof(*progress));
+        progress->partition = partition;
+        progress->end = -1;
+        HASH_ADD_PTR(loop->progress, partition, progress);
+    }
+    return progress;
+}
+
+struct topic_log *loop_log(struct loop *loop, struct channel *channel, int64_t from)
+{
+    struct topic_log *log = channel->logs[loop->index];
+    if (!log) {
+        log = topic_log_new(
+            channel, link_header(loop->dispatcher->config.hub.public_url, channel->topic));
+        log->progress = get_progress(loop, channel->partition);
+        log->progress->users++;
+        log->serial = ++loop->open_serial;
+        channel->logs[loop->index] = log;
+        tail_open(loop->dispatcher->tail, channel, loop->index, log->serial, from);
+    }
+    return log;
+}
+
+void loop_drop_log(struct loop *loop, struct topic_log *log)
+{
+    struct partition_progress *progress = log->progress;
+    tail_close(loop->dispatcher->tail, log->channel, loop->index);
+    log->channel->logs[loop->index] = NULL;
+    topic_log_free(log);
+    if (--progress->users == 0) {
+        HASH_DEL(loop->progress, progress);
+        free(progress);
+    }
+}
+
+uint32_t loop_random(struct loop *loop)
+{
+    /* Only to spread retries: xorshift64* (Marsaglia, Vigna). */
+    loop->random ^= loop->random >> 12;
+    loop->random ^= loop->random << 25;
+    loop->random ^= loop->random >> 27;
+    return (uint32_t)((loop->random * 0x2545F4914F6CDD1DULL) >> 32);
+}
+
+static void pump_all(struct topic_log *log)
+{
+    struct subscription *subscription, *next;
+    DL_FOREACH_SAFE2(log->subscriptions, subscription, next, log_next)
+    {
+        subscription_pump(subscription);
+    }
+}
+
+/* --- tasks: subscriptions --- */
+
+struct put_task {
+    struct task task;
+    int32_t shard;
+    struct channel *channel;
+    struct subscription_state *state;
+    int64_t resume;
+};
+
+static struct subscription *find(struct loop *loop, const char *id)
+{
+    struct subscription *subscription;
+    HASH_FIND(hh, loop->subscriptions, id, ID_HEX_SIZE - 1, subscription);
+    return subscription;
+}
+
+static void run_put(struct task *task, void *owner)
+{
+    struct put_task *put = CONTAINER_OF(task, struct put_task, task);
+    struct loop *loop = owner;
+    struct subscription *subscription = find(loop, put->state->id);
+    if (subscription && subscription->log->channel != put->channel) {
+        subscription_free(subscription);
+        subscription = NULL;
+    }
+    if (subscription)
+        subscription_update(subscription, put->state);
+    else
+        subscription_new(loop, put->shard, put->channel, put->state, put->resume);
+    subscription_state_free(put->state);
+    free(put);
+}
+
+void loop_put(struct loop *loop, int32_t shard, struct channel *channel,
+              struct subscription_state *state, int64_t resume)
+{
+    struct put_task *put = xcalloc(1, sizeof(*put));
+    put->task.run = run_put;
+    put->shard = shard;
+    put->channel = channel;
+    put->state = state;
+    put->resume = resume;
+    loop_post(loop, &put->task);
+}
+
+struct remove_task {
+    struct task task;
+    char id[ID_HEX_SIZE];
+};
+
+static void run_remove(struct task *task, void *owner)
+{
+    struct remove_task *remove = CONTAINER_OF(task, struct remove_task, task);
+    struct subscription *subscription = find(owner, remove->id);
+    if (subscription)
+        subscription_free(subscription);
+    free(remove);
+}
+
+void loop_remove(struct loop *loop, const char *id)
+{
+    struct remove_task *remove = xcalloc(1, sizeof(*remove));
+    remove->task.run = run_remove;
+    memcpy(remove->id, id, sizeof(remove->id));
+    loop_post(loop, &remove->task);
+}
+
+static void run_resume(struct task *task, void *owner)
+{
+    struct loop *loop = owner;
+    struct subscription *subscription, *next;
+    free(task);
+    HASH_ITER(hh, loop->subscriptions, subscription, next)
+    {
+        subscription_pump(subscription);
+    }
+}
+
+void loop_resume(struct loop *loop)
+{
+    struct task *task = xcalloc(1, sizeof(*task));
+    task->run = run_resume;
+    loop_post(loop, task);
+}
+
+/* --- tasks: positions --- */
+
+struct collect_task {
+    struct task task;
+    int32_t shard;
+    bool drain;
+    struct collection *collection;
+};
+
+static void collected(struct collection *collection)
+{
+    if (atomic_fetch_sub(&collection->waiting, 1) == 1)
+        collection->done(collection);
+}
+
+static void run_collect(struct task *task, void *owner)
+{
+    struct collect_task *collect = CONTAINER_OF(task, struct collect_task, task);
+    coverage_collect(owner, -1, collect->collection);
+    collected(collect->collection);
+    free(collect);
+}
+
+static void post_collect(struct loop *loop, void (*run)(struct task *, void *), int32_t shard,
+                         bool drain, struct collection *collection)
+{
+    struct collect_task *collect = xcalloc(1, sizeof(*collect));
+    collect->task.run = run;
+    collect->shard = shard;
+    collect->drain = drain;
+    collect->collection = collection;
+    loop_post(loop, &collect->task);
+}
+
+void loop_collect(struct loop *loop, struct collection *collection)
+{
+    post_collect(loop, run_collect, -1, false, collection);
+}
+
+static bool is_draining(struct loop *loop, int32_t shard)
+{
+    const struct subscription *subscription, *next;
+    HASH_ITER(hh, loop->subscriptions, subscription, next)
+    {
+        if (subscription->shard == shard && delivery_is_sending(subscription))
+            return true;
+    }
+    return false;
+}
+
+static void on_revocation_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+static void on_drain_poll(uv_timer_t *timer)
+{
+    struct revocation *revocation = timer->data;
+    struct loop *loop = revocation->loop;
+    struct subscription *subscription, *next;
+    if (clock_monotonic_ms() < revocation->deadline_ms && is_draining(loop, revocation->shard))
+        return;
+    coverage_collect(loop, revocation->shard, revocation->collection);
+    HASH_ITER(hh, loop->subscriptions, subscription, next)
+    {
+        if (subscription->shard == revocation->shard)
+            subscription_free(subscription);
+    }
+    collected(revocation->collection);
+    LL_DELETE(loop->revocations, revocation);
+    uv_close((uv_handle_t *)timer, on_revocation_closed);
+}
+
+static void run_revoke(struct task *task, void *owner)
+{
+    struct collect_task *collect = CONTAINER_OF(task, struct collect_task, task);
+    struct loop *loop = owner;
+    struct subscription *subscription, *next;
+    struct revocation *revocation = xcalloc(1, sizeof(*revocation));
+    verification_drop_shard(loop, collect->shard);
+    HASH_ITER(hh, loop->subscriptions, subscription, next)
+    {
+        if (subscription->shard == collect->shard)
+            subscription->revoked = true;
+    }
+    revocation->loop = loop;
+    revocation->shard = collect->shard;
+    revocation->collection = collect->collection;
+    revocation->deadline_ms = clock_monotonic_ms() + (collect->drain ? DRAIN_MS : 0);
+    LL_PREPEND(loop->revocations, revocation);
+    uv_timer_init(&loop->uv, &revocation->timer);
+    revocation->timer.data = revocation;
+    uv_timer_start(&revocation->timer, on_drain_poll, 0, DRAIN_POLL_MS);
+    free(collect);
+}
+
+void loop_revoke(struct loop *loop, int32_t shard, bool drain, struct collection *collection)
+{
+    post_collect(loop, run_revoke, shard, drain, collection);
+}
+
+/* --- tasks: messages --- */
+
+struct opened_task {
+    struct task task;
+    struct channel *channel;
+    uint32_t serial;
+    int64_t base;
+};
+
+static void run_opened(struct task *task, void *owner)
+{
+    struct opened_task *opened = CONTAINER_OF(task, struct opened_task, task);
+    struct loop *loop = owner;
+    struct topic_log *log = opened->channel->logs[loop->index];
+    /* An answer to an earlier opening says nothing about what came between. */
+    if (log && log->serial == opened->serial) {
+        log->open = true;
+        log->base = opened->base;
+        if (log->progress->end < opened->base)
+            log->progress->end = opened->base;
+        pump_all(log);
+    }
+    free(opened);
+}
+
+void loop_opened(struct loop *loop, struct channel *channel, uint32_t serial, int64_t base)
+{
+    struct opened_task *opened = xcalloc(1, sizeof(*opened));
+    opened->task.run = run_opened;
+    opened->channel = channel;
+    opened->serial = serial;
+    opened->base = base;
+    loop_post(loop, &opened->task);
+}
+
+/** Half of the budget for logs: who holds the oldest messages reads them again later. */
+static void relieve_memory(struct loop *loop, struct topic_log *log)
+{
+    const struct memory_budget *budget = &loop->dispatcher->budget;
+    struct subscription *subscription;
+    while (log->bytes > 0 && atomic_load(&budget->used) > budget->limit / 2) {
+        uint64_t oldest = log->first;
+        DL_FOREACH2(log->subscriptions, subscription, log_next)
+        {
+            if (subscription->in_log && subscription->number == oldest)
+                subscription_leave_log(subscription);
+        }
+        ENSURE(log->first > oldest);
+    }
+}
+
+static void run_feed(struct task *task, void *owner)
+{
+    struct feed *feed = CONTAINER_OF(task, struct feed, task);
+    struct loop *loop = owner;
+    struct partition_progress *progress;
+    for (size_t i = 0; i < feed->count; i++) {
+        struct topic_log *log = feed->items[i].channel->logs[loop->index];
+        if (log && log->open)
+            topic_log_append(log, feed->items[i].message);
+        else
+            message_release(feed->items[i].message);
+    }
+    HASH_FIND_PTR(loop->progress, &feed->partition, progress);
+    if (progress && progress->end < feed->end)
+        progress->end = feed->end;
+    struct topic_log *previous = NULL;
+    for (size_t i = 0; i < feed->count; i++) {
+        struct topic_log *log = feed->items[i].channel->logs[loop->index];
+        if (!log || log == previous)
+            continue;
+        pump_all(log);
+        relieve_memory(loop, log);
+        previous = log;
+    }
+    free(feed);
+}
+
+void loop_feed(struct loop *loop, struct feed *feed)
+{
+    feed->task.run = run_feed;
+    loop_post(loop, &feed->task);
+}
+
+/* --- the thread --- */
+
+void loop_post(struct loop *loop, struct task *task)
+{
+    mailbox_post(&loop->mailbox, task);
+}
+
+static void wake(void *context)
+{
+    struct loop *loop = context;
+    uv_async_send(&loop->wake);
+}
+
+static void on_wake(uv_async_t *async)
+{
+    struct loop *loop = async->data;
+    mailbox_run(&loop->mailbox, loop);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct loop *loop = timer->data;
+    struct subscription *subscription, *next;
+    int64_t now = clock_monotonic_ms();
+    HASH_ITER(hh, loop->subscriptions, subscription, next)
+    {
+        if (!subscription->revoked)
+            subscription_tick(subscription, now);
+    }
+}
+
+static void loop_main(void *context)
+{
+    struct loop *loop = context;
+    uv_run(&loop->uv, UV_RUN_DEFAULT);
+}
+
+struct loop *loop_new(struct dispatcher *dispatcher, int index)
+{
+    struct loop *loop = xcalloc(1, sizeof(*loop));
+    loop->dispatcher = dispatcher;
+    loop->index = index;
+    loop->random = (uint64_t)clock_wall_ms() * 2 + (uint64_t)index * 7919 + 1;
+    ENSURE(uv_loop_init(&loop->uv) == 0);
+    ENSURE(uv_async_init(&loop->uv, &loop->wake, on_wake) == 0);
+    loop->wake.data = loop;
+    uv_timer_init(&loop->uv, &loop->tick);
+    loop->tick.data = loop;
+    uv_timer_start(&loop->tick, on_tick, TICK_MS, TICK_MS);
+    mailbox_init(&loop->mailbox, wake, loop);
+    const struct http_client_options options = {
+        .loop = &loop->uv,
+        .guard = &dispatcher->guard,
+        .connect_timeout_ms = dispatcher->config.dispatcher.connect_timeout,
+        .max_connections_per_host = (long)dispatcher->config.dispatcher.max_connections_per_host,
+    };
+    loop->http = http_client_new(&options);
+    ENSURE(uv_thread_create(&loop->thread, loop_main, loop) == 0);
+    return loop;
+}
+
+static void run_stop(struct task *task, void *owner)
+{
+    struct loop *loop = owner;
+    struct subscription *subscription, *next;
+    free(task);
+    loop->stopping = true;
+    HASH_ITER(hh, loop->subscriptions, subscription, next)
+    {
+        subscription_free(subscription);
+    }
+    verification_drop_shard(loop, -1);
+    http_client_free(loop->http);
+    uv_close((uv_handle_t *)&loop->wake, NULL);
+    uv_close((uv_handle_t *)&loop->tick, NULL);
+}
+
+void loop_free(struct loop *loop)
+{
+    struct task *task = xcalloc(1, sizeof(*task));
+    task->run = run_stop;
+    loop_post(loop, task);
+    uv_thread_join(&loop->thread);
+    ENSURE(uv_loop_close(&loop->uv) == 0);
+    mailbox_run(&loop->mailbox, loop); /* feeds and chunks that came too late: released */
+    mailbox_fini(&loop->mailbox);
+    delivery_pool_fini(loop);
+    coverage_fini(loop);
+    free(loop);
+}

@@ -1,0 +1,165 @@
+/**
+ * Inside a delivery loop: what its files share. @locality everything here: the loop's thread
+ *
+ *   loop.c          thread, tasks, the periodic tick
+ *   subscription.c  which message a subscription gets next, and from where: log, backlog, chunk
+ *   delivery.c      one message to one subscription: request, result, retry
+ *   coverage.c      what the shard's offset may pass
+ *   verification.c  intent and denial
+ */
+#ifndef WEBSUB_DISPATCHER_LOOP_INTERNAL_H
+#define WEBSUB_DISPATCHER_LOOP_INTERNAL_H
+
+#include <pthread.h>
+#include <uthash.h>
+#include <uv.h>
+
+#include "dispatcher/catch_up.h"
+#include "dispatcher/loop.h"
+#include "dispatcher/topic_log.h"
+
+/** How far the tail reader has fed one message partition to this loop. */
+struct partition_progress {
+    struct message_partition *partition;
+    int64_t end; /**< -1: not known yet */
+    uint32_t users; /**< logs of channels in it */
+    UT_hash_handle hh;
+};
+
+/**
+ * The subscriptions of one shard on one message partition that the shard's offset covers, that is, all
+ * but the detached ones. Those that have everything up to the partition's end are only counted.
+ */
+struct coverage {
+    struct {
+        int32_t shard;
+        uint32_t partition;
+    } key;
+    struct message_partition *partition;
+    struct partition_progress *progress;
+    uint32_t members;
+    struct subscription *behind; /**< members that do not have everything */
+    UT_hash_handle hh;
+};
+
+struct delivery;
+
+struct subscription {
+    char id[ID_HEX_SIZE];
+    int32_t shard;
+    struct loop *loop;
+    char *callback;
+    char *secret; /**< or NULL */
+    size_t secret_length;
+    enum signature_method method;
+    enum subscription_status status;
+    int64_t lease_end_ms;
+    struct position position; /**< as in state */
+
+    /* where it reads */
+    struct topic_log *log;
+    struct subscription *log_previous, *log_next; /**< all subscriptions of the log */
+    bool revoked; /**< its shard is being given up: nothing new is sent */
+    bool in_log;
+    uint64_t number;      /**< next log entry, while in_log */
+    int64_t next_offset;  /**< it has been given everything before this offset */
+    struct chunk *backlog; /**< messages to give before those of the log, or NULL */
+    size_t backlog_at;
+    struct chunk *requested; /**< a chunk that is being read, or NULL */
+
+    /* what is being delivered, oldest first; confirmed ones stay until all before them are */
+    struct delivery *deliveries;
+    int open_deliveries; /**< not confirmed yet */
+    unsigned failures;   /**< in a row */
+    int64_t failing_since_ms;
+    uv_timer_t *retry; /**< while waiting to try again */
+
+    /* what is told to the outside */
+    struct coverage *coverage; /**< NULL: detached */
+    struct subscription *behind_previous, *behind_next;
+    bool is_behind;
+    int64_t behind_since_ms; /**< monotonic: how long its next message has been waiting */
+    int64_t told_offset;     /**< last position written as an event */
+    int64_t told_ms;
+    int64_t event_sent_ms; /**< an event about it is under way since; 0: none */
+    UT_hash_handle hh;
+};
+
+struct job;
+
+struct loop {
+    struct dispatcher *dispatcher;
+    int index;
+    uv_thread_t thread;
+    uv_loop_t uv;
+    uv_async_t wake;
+    uv_timer_t tick;
+    struct mailbox mailbox;
+    struct http_client *http;
+    struct subscription *subscriptions;
+    struct partition_progress *progress; /**< by partition */
+    struct coverage *coverage;
+    struct job *jobs; /**< by subscription id */
+    struct delivery *idle_deliveries;
+    struct revocation *revocations;
+    uint32_t open_serial;
+    uint64_t random;
+    bool stopping;
+};
+
+/* subscription.c */
+struct subscription *subscription_new(struct loop *loop, int32_t shard, struct channel *channel,
+                                      struct subscription_state *state, int64_t resume);
+void subscription_update(struct subscription *subscription, struct subscription_state *state);
+/** Ends its transfers and forgets it. */
+void subscription_free(struct subscription *subscription);
+/** Delivers what can be delivered now. Call whenever something may have changed. */
+void subscription_pump(struct subscription *subscription);
+/** The offset of the next message that it has not confirmed. */
+int64_t subscription_position(const struct subscription *subscription);
+/** Whether it may be given messages now. */
+bool subscription_may_deliver(const struct subscription *subscription);
+/** Tries again after `pause_ms`. */
+void subscription_wait(struct subscription *subscription, int64_t pause_ms);
+/** Takes the next message and a reference to it; NULL: none is there now. */
+struct message *subscription_take(struct subscription *subscription);
+/** Lets go of messages that wait for it: they are read again when they are needed. */
+void subscription_let_go(struct subscription *subscription);
+/** Stops reading the log: what it needs of it is read again later. */
+void subscription_leave_log(struct subscription *subscription);
+void subscription_on_chunk(struct chunk *chunk, struct loop *loop);
+/** Writes a position event (detached, attached, ...) for it. */
+void subscription_tell(struct subscription *subscription, enum event_type type,
+                       const char *reason);
+/** Once a second: detaches what holds its shard back, attaches what does no more, tells progress. */
+void subscription_tick(struct subscription *subscription, int64_t now_ms);
+
+/* delivery.c */
+void delivery_start(struct subscription *subscription, struct message *message);
+/** Sends again what waits after a failure: the oldest, or all once one got through. */
+void delivery_restart(struct subscription *subscription);
+bool delivery_is_sending(const struct subscription *subscription);
+/** Ends all of a subscription's deliveries without result. */
+void delivery_drop_all(struct subscription *subscription);
+/** Of the oldest that is not confirmed; there must be one. */
+int64_t delivery_oldest_offset(const struct subscription *subscription);
+int64_t delivery_oldest_since(const struct subscription *subscription);
+void delivery_pool_fini(struct loop *loop);
+
+/* coverage.c */
+void coverage_join(struct subscription *subscription);
+void coverage_leave(struct subscription *subscription);
+void coverage_set_behind(struct subscription *subscription, bool behind);
+/** Adds this loop's positions to `collection`; of one shard, or of all (-1). */
+void coverage_collect(struct loop *loop, int32_t shard, struct collection *collection);
+void coverage_fini(struct loop *loop);
+
+/* loop.c */
+struct topic_log *loop_log(struct loop *loop, struct channel *channel, int64_t from);
+void loop_drop_log(struct loop *loop, struct topic_log *log);
+uint32_t loop_random(struct loop *loop);
+
+/* verification.c */
+void verification_drop_shard(struct loop *loop, int32_t shard); /**< -1: all */
+
+#endif

@@ -1,0 +1,212 @@
+/* websub-dispatcher: HTTP out - verification of intent, denial notices, deliveries. */
+#include <curl/curl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/health.h"
+#include "common/log.h"
+#include "common/program.h"
+#include "dispatcher/catch_up.h"
+#include "dispatcher/control.h"
+#include "dispatcher/dispatcher.h"
+#include "dispatcher/loop.h"
+#include "dispatcher/tail.h"
+
+enum { WATCH_MS = 1000, FLUSH_MS = 3000 };
+
+/** The HTTP server runs before Kafka is reached, so that health can be asked for. */
+struct front {
+    struct dispatcher *dispatcher;
+    atomic_bool open;
+};
+
+static bool stop_requested(void)
+{
+    return program_wait_for_stop(0);
+}
+
+static bool is_ready(void *context, const char **reason)
+{
+    struct front *front = context;
+    *reason = "waiting for Kafka\n";
+    if (!atomic_load(&front->open))
+        return false;
+    *reason = "taking over shards\n";
+    return control_is_ready(front->dispatcher->control);
+}
+
+static int64_t read_memory(void *context)
+{
+    const struct dispatcher *dispatcher = context;
+    return atomic_load(&dispatcher->budget.used);
+}
+
+static void register_failures(struct dispatcher_metrics *m, struct metrics *metrics)
+{
+    static const char *const labels[HTTP_OUTCOME_COUNT] = {
+        [HTTP_ANSWERED] = "reason=\"status\"",
+        [HTTP_DNS_FAILED] = "reason=\"dns\"",
+        [HTTP_REFUSED] = "reason=\"refused\"",
+        [HTTP_FORBIDDEN] = "reason=\"forbidden_address\"",
+        [HTTP_TLS_FAILED] = "reason=\"tls\"",
+        [HTTP_TIMED_OUT] = "reason=\"timeout\"",
+        [HTTP_BROKEN] = "reason=\"broken_connection\"",
+    };
+    for (int i = 0; i < HTTP_OUTCOME_COUNT; i++)
+        m->failed[i] = metrics_counter(metrics, "websub_dispatcher_failed_attempts_total",
+                                       "Delivery attempts that failed, by reason", labels[i]);
+}
+
+static void register_metrics(struct dispatcher *dispatcher, struct metrics *metrics)
+{
+    struct dispatcher_metrics *m = &dispatcher->metrics;
+    m->delivered = metrics_counter(metrics, "websub_dispatcher_deliveries_total",
+                                   "Messages confirmed by subscribers", NULL);
+    register_failures(m, metrics);
+    m->gone = metrics_counter(metrics, "websub_dispatcher_gone_total",
+                              "Subscriptions ended by their callback (410)", NULL);
+    m->verified = metrics_counter(metrics, "websub_dispatcher_verifications_total",
+                                  "Verifications of intent and denial notices, by outcome",
+                                  "outcome=\"confirmed\"");
+    m->refused = metrics_counter(metrics, "websub_dispatcher_verifications_total", "",
+                                 "outcome=\"refused\"");
+    m->malformed = metrics_counter(metrics, "websub_dispatcher_malformed_messages_total",
+                                   "Records in message topics that are no messages", NULL);
+    m->commits = metrics_counter(metrics, "websub_dispatcher_commits_total",
+                                 "Commits of shard offsets, by outcome", "outcome=\"done\"");
+    m->commits_failed =
+        metrics_counter(metrics, "websub_dispatcher_commits_total", "", "outcome=\"failed\"");
+    m->rebalances = metrics_counter(metrics, "websub_dispatcher_rebalances_total",
+                                    "Assignments and revocations of shards", NULL);
+    m->shards = metrics_gauge(metrics, "websub_dispatcher_shards", "Shards owned", NULL);
+    m->subscriptions = metrics_gauge(metrics, "websub_dispatcher_subscriptions",
+                                     "Subscriptions that are served", NULL);
+    m->failing = metrics_gauge(metrics, "websub_dispatcher_failing_subscriptions",
+                               "Subscriptions whose last attempt failed", NULL);
+    m->in_flight = metrics_gauge(metrics, "websub_dispatcher_in_flight",
+                                 "Deliveries that wait for an answer", NULL);
+    m->latency = metrics_histogram(metrics, "websub_dispatcher_delivery_latency_seconds",
+                                   "From publication to confirmation by the subscriber", NULL);
+    m->delivery = metrics_histogram(metrics, "websub_dispatcher_attempt_duration_seconds",
+                                    "Duration of one delivery attempt", NULL);
+    metrics_gauge_callback(metrics, "websub_dispatcher_message_bytes",
+                           "Bytes of messages in memory", NULL, read_memory, dispatcher);
+}
+
+static int open_dispatcher(struct dispatcher *dispatcher, struct error *error)
+{
+    const struct config *config = &dispatcher->config;
+    if (kafka_admin_prepare(config, &dispatcher->names, stop_requested, &dispatcher->layout,
+                            error) != 0)
+        return -1;
+    /* What a dispatcher reports must get through, however long Kafka is away. */
+    dispatcher->producer = kafka_producer_new(config, 0, error);
+    if (!dispatcher->producer)
+        return -1;
+    dispatcher->events = event_writer_new(dispatcher->producer, dispatcher->names.events,
+                                          dispatcher->layout.partitions, error);
+    if (!dispatcher->events)
+        return -1;
+    dispatcher->tail = tail_new(dispatcher, error);
+    if (!dispatcher->tail)
+        return -1;
+    dispatcher->catch_up = catch_up_new(dispatcher, error);
+    if (!dispatcher->catch_up)
+        return -1;
+    int64_t wanted = config->dispatcher.loops;
+    if (wanted == 0)
+        wanted = sysconf(_SC_NPROCESSORS_ONLN);
+    if (wanted < 1 || wanted > MAX_LOOPS)
+        wanted = wanted < 1 ? 1 : MAX_LOOPS;
+    for (int i = 0; i < wanted; i++)
+        dispatcher->loops[i] = loop_new(dispatcher, i);
+    dispatcher->loop_count = (int)wanted;
+    dispatcher->control = control_new(dispatcher, error);
+    return dispatcher->control ? 0 : -1;
+}
+
+/**
+ * Control first, which finishes and commits what is under way; then those that feed the loops; then the
+ * loops themselves; the producer last, with what they reported.
+ */
+static void close_dispatcher(struct dispatcher *dispatcher)
+{
+    if (dispatcher->control)
+        control_stop(dispatcher->control);
+    if (dispatcher->tail)
+        tail_stop(dispatcher->tail);
+    if (dispatcher->catch_up)
+        catch_up_stop(dispatcher->catch_up);
+    for (int i = 0; i < dispatcher->loop_count; i++)
+        loop_free(dispatcher->loops[i]);
+    catch_up_free(dispatcher->catch_up);
+    tail_free(dispatcher->tail);
+    control_free(dispatcher->control);
+    if (dispatcher->producer)
+        kafka_producer_drain(dispatcher->producer, FLUSH_MS);
+    event_writer_free(dispatcher->events);
+    kafka_producer_free(dispatcher->producer);
+}
+
+static int check_config(const struct config *config, struct error *error)
+{
+    struct address_guard guard;
+    const struct string_list *networks = &config->security.allowed_callback_networks;
+    if (address_guard_init(&guard, networks->items, networks->count, error) != 0)
+        return error_prefix(error, "security.allowed_callback_networks");
+    address_guard_fini(&guard);
+    return 0;
+}
+
+/** Runs until a signal, or until the control thread cannot go on. */
+static int dispatch(struct dispatcher *dispatcher)
+{
+    log_info("dispatcher.started", LOG_INT("shards", dispatcher->layout.partitions),
+             LOG_INT("loops", dispatcher->loop_count));
+    while (!program_wait_for_stop(WATCH_MS))
+        if (!control_is_alive(dispatcher->control))
+            return 1;
+    log_info("dispatcher.stopping");
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct dispatcher dispatcher = {0};
+    struct front front = {.dispatcher = &dispatcher};
+    struct error error;
+    int code = program_start(argc, argv, "websub-dispatcher",
+                             "verifies subscribers and delivers messages to them", check_config,
+                             &dispatcher.config);
+    if (code >= 0)
+        return code;
+    const struct string_list *networks = &dispatcher.config.security.allowed_callback_networks;
+    address_guard_init(&dispatcher.guard, networks->items, networks->count, &error);
+    dispatcher.budget.limit = dispatcher.config.dispatcher.memory_budget_bytes;
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    kafka_names_init(&dispatcher.names, &dispatcher.config);
+    struct metrics *metrics = metrics_new();
+    register_metrics(&dispatcher, metrics);
+    const struct health health = {"/dispatcher/actuator/health", metrics, is_ready, &front};
+    struct http_server *server =
+        health_server_new(&health, dispatcher.config.dispatcher.listen_address,
+                          (uint16_t)dispatcher.config.dispatcher.port, &error);
+    if (server && open_dispatcher(&dispatcher, &error) == 0) {
+        atomic_store(&front.open, true);
+        code = dispatch(&dispatcher);
+        atomic_store(&front.open, false);
+    } else {
+        code = server && error.code == ERROR_CONFLICT ? 0 : 1;
+        if (code != 0)
+            log_error("dispatcher.start_failed", LOG_STR("reason", error.message));
+    }
+    http_server_free(server);
+    close_dispatcher(&dispatcher);
+    kafka_names_fini(&dispatcher.names);
+    address_guard_fini(&dispatcher.guard);
+    metrics_free(metrics);
+    config_fini(&dispatcher.config);
+    curl_global_cleanup();
+    log_info("dispatcher.stopped");
+    return code;
+}

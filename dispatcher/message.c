@@ -1,0 +1,123 @@
+#include "dispatcher/message.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/buffer.h"
+#include "common/clock.h"
+#include "common/kafka.h"
+#include "common/message.h"
+#include "common/panic.h"
+
+static const char default_type[] = "application/octet-stream";
+
+enum { MAX_ID = 64 };
+
+struct text {
+    const char *value;
+    size_t length;
+};
+
+static struct text get_header(const rd_kafka_message_t *record, const char *name)
+{
+    struct text header = {0};
+    kafka_header(record, name, &header.value, &header.length);
+    return header;
+}
+
+/** Values become HTTP header lines: nothing that could end a line may pass. */
+static bool is_safe(struct text text)
+{
+    for (size_t i = 0; i < text.length; i++)
+        if (((unsigned char)text.value[i] < ' ' && text.value[i] != '\t') || text.value[i] == 127)
+            return false;
+    return true;
+}
+
+static int64_t parse_number(struct text text)
+{
+    char number[24] = "";
+    if (text.value && text.length < sizeof(number))
+        memcpy(number, text.value, text.length);
+    return strtoll(number, NULL, 10);
+}
+
+/** Appends "name: value" and its NUL; where it starts goes to `starts`. */
+static void add_line(struct buffer *lines, size_t *starts, int *count, const char *name,
+                     struct text value)
+{
+    starts[(*count)++] = lines->length;
+    buffer_append_format(lines, "%s: %.*s", name, (int)value.length, value.value);
+    buffer_append(lines, "", 1);
+}
+
+struct message *message_from_kafka(const rd_kafka_message_t *record, struct memory_budget *budget,
+                                   struct error *error)
+{
+    struct text id = get_header(record, MESSAGE_HEADER_ID);
+    struct text type = get_header(record, MESSAGE_HEADER_CONTENT_TYPE);
+    struct text trace = get_header(record, MESSAGE_HEADER_TRACEPARENT);
+    if (!id.value || id.length == 0 || id.length > MAX_ID) {
+        error_set(error, ERROR_INVALID, false, "no proper message id");
+        return NULL;
+    }
+    if (!is_safe(id) || !is_safe(type) || !is_safe(trace)) {
+        error_set(error, ERROR_INVALID, false, "control characters in a header");
+        return NULL;
+    }
+    if (!type.value)
+        type = (struct text){default_type, strlen(default_type)};
+
+    int64_t published_at_ms = parse_number(get_header(record, MESSAGE_HEADER_PUBLISHED_AT));
+    char seconds[24];
+    snprintf(seconds, sizeof(seconds), "%" PRId64, published_at_ms / 1000);
+
+    struct buffer lines = {0};
+    size_t starts[MESSAGE_HEADERS_MAX];
+    int count = 0;
+    buffer_reserve(&lines, type.length + trace.length + 2 * id.length + 128);
+    add_line(&lines, starts, &count, "Content-Type", type);
+    add_line(&lines, starts, &count, "X-Hub-Message-Id", id);
+    add_line(&lines, starts, &count, "webhook-id", id);
+    add_line(&lines, starts, &count, "webhook-timestamp", (struct text){seconds, strlen(seconds)});
+    if (trace.value)
+        add_line(&lines, starts, &count, "traceparent", trace);
+
+    size_t size = sizeof(struct message) + lines.length + record->len;
+    struct message *message = xmalloc(size);
+    memset(message, 0, sizeof(*message));
+    atomic_init(&message->references, 1);
+    message->budget = budget;
+    message->offset = record->offset;
+    message->received_ms = clock_monotonic_ms();
+    message->published_at_ms = published_at_ms;
+    message->cost = size;
+    memcpy(message->bytes, lines.data, lines.length);
+    message->header_count = count;
+    for (int i = 0; i < count; i++)
+        message->headers[i] = message->bytes + starts[i];
+    message->id = message->headers[2] + strlen("webhook-id: ");
+    message->body = message->bytes + lines.length;
+    message->body_length = record->len;
+    if (record->len > 0)
+        memcpy(message->bytes + lines.length, record->payload, record->len);
+    buffer_fini(&lines);
+    atomic_fetch_add(&budget->used, (int64_t)size);
+    return message;
+}
+
+struct message *message_hold(struct message *message)
+{
+    atomic_fetch_add_explicit(&message->references, 1, memory_order_relaxed);
+    return message;
+}
+
+void message_release(struct message *message)
+{
+    if (atomic_fetch_sub(&message->references, 1) != 1)
+        return;
+    atomic_fetch_sub(&message->budget->used, (int64_t)message->cost);
+    free(message);
+}

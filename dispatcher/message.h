@@ -1,0 +1,49 @@
+/**
+ * A message to be delivered, shared by reference between all subscriptions that get it. Immutable; any
+ * thread may hold and release references.
+ */
+#ifndef WEBSUB_DISPATCHER_MESSAGE_H
+#define WEBSUB_DISPATCHER_MESSAGE_H
+
+#include <librdkafka/rdkafka.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/error.h"
+#include "common/id.h"
+
+/** Bytes of messages in memory, whoever holds them. */
+struct memory_budget {
+    atomic_int_least64_t used;
+    int64_t limit;
+};
+
+#define MESSAGE_HEADERS_MAX 5
+
+struct message {
+    atomic_int references;
+    struct memory_budget *budget;
+    int64_t offset;
+    int64_t received_ms;     /**< monotonic: when it was read here */
+    int64_t published_at_ms; /**< wall clock */
+    const char *id;
+    /** Header lines that are the same for all deliveries of it ("Content-Type: ..."), made once. */
+    const char *headers[MESSAGE_HEADERS_MAX];
+    int header_count;
+    const char *body;
+    size_t body_length;
+    size_t cost;
+    char bytes[];
+};
+
+/**
+ * Copies what is needed out of a consumed message, so that it does not hold on to the whole fetched batch.
+ * @returns one reference, or NULL when the record is no message of ours (ERROR_INVALID).
+ */
+struct message *message_from_kafka(const rd_kafka_message_t *record, struct memory_budget *budget,
+                                   struct error *error);
+struct message *message_hold(struct message *message);
+void message_release(struct message *message);
+
+#endif

@@ -1,0 +1,380 @@
+/*
+ * Verification of intent (WebSub section 5.3) and denial notices (section 5.2).
+ *
+ * A job is the oldest pending request of one subscription, or its denial notice. It ends with an event;
+ * until that event is folded the request stays pending in state, so a crash at any line only means that
+ * the next owner of the shard does it again (P4).
+ *
+ * Start position. A new subscription begins at the end of the message partition at the moment it was
+ * verified. We can only bracket that moment: after we sent the request, before the answer is here. The
+ * subscriber may publish as soon as it has answered, and that message must reach it; so the start must be an end
+ * that was looked up before the answer was sent. The end is looked up before the request, and again
+ * while the answer takes long; a later look-up replaces the earlier one only when, a full round of the
+ * event loop after it came back, there still is no answer.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/container.h"
+#include "common/form.h"
+#include "common/id.h"
+#include "common/log.h"
+#include "common/panic.h"
+#include "common/url.h"
+#include "dispatcher/loop_internal.h"
+#include "dispatcher/retry.h"
+
+enum { LOOK_UP_MS = 5000, LOOK_UP_AGAIN_MS = 250, CHALLENGE_CHARACTERS = 32 };
+
+/* Tries of network errors and 5xx are spread over about half a minute. */
+static const struct retry_policy retry_policy = {1000, 16000};
+
+enum job_kind { JOB_SUBSCRIBE, JOB_UNSUBSCRIBE, JOB_DENY };
+
+struct job {
+    struct http_exchange exchange;
+    struct loop *loop;
+    char id[ID_HEX_SIZE];
+    int32_t shard;
+    enum job_kind kind;
+    char request_id[ID_UUID_SIZE];
+    char *topic;
+    char *callback;
+    char *reason;
+    int64_t lease_seconds;
+    struct message_partition *partition;
+    int64_t start;     /* offset of the first message for a new subscription */
+    int64_t candidate; /* a later look-up's, or -1 */
+    int64_t sent_at_ms;
+    unsigned attempts;
+    bool hurry;   /* another request waits: do not try again */
+    bool dropped; /* by its shard: freed when nothing refers to it any more */
+    bool sending;
+    bool looking_up;
+    uv_work_t look_up;
+    rd_kafka_resp_err_t look_up_code;
+    int64_t looked_up;
+    uv_timer_t timer;
+    char challenge[CHALLENGE_CHARACTERS + 1];
+    struct buffer url;
+    UT_hash_handle hh;
+};
+
+static const char *const modes[] = {"subscribe", "unsubscribe", "denied"};
+
+/* --- ending --- */
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    struct job *job = handle->data;
+    buffer_fini(&job->url);
+    free(job->topic);
+    free(job->callback);
+    free(job->reason);
+    free(job);
+}
+
+/** Frees the job once nothing is under way for it. */
+static void end_job(struct job *job)
+{
+    if (!job->dropped)
+        HASH_DEL(job->loop->jobs, job);
+    job->dropped = true;
+    if (job->sending) {
+        http_client_cancel(job->loop->http, &job->exchange);
+        job->sending = false;
+    }
+    if (job->looking_up)
+        return; /* its completion comes back here */
+    uv_close((uv_handle_t *)&job->timer, on_timer_closed);
+}
+
+static enum event_type result_event(const struct job *job, bool verified)
+{
+    if (job->kind == JOB_DENY)
+        return EVENT_SUBSCRIPTION_DENIED;
+    if (!verified)
+        return EVENT_SUBSCRIPTION_REFUSED;
+    return job->kind == JOB_SUBSCRIBE ? EVENT_SUBSCRIPTION_VERIFIED : EVENT_UNSUBSCRIPTION_VERIFIED;
+}
+
+static void retry_later(struct job *job);
+
+static void conclude(struct job *job, bool verified, const char *reason)
+{
+    struct dispatcher *dispatcher = job->loop->dispatcher;
+    struct error error;
+    const struct event event = {
+        .type = result_event(job, verified),
+        .at_ms = verified ? job->sent_at_ms : clock_wall_ms(), /* item 28: the lease starts then */
+        .topic = job->topic,
+        .callback = job->callback,
+        .request_id = job->kind == JOB_DENY ? NULL : job->request_id,
+        .reason = (char *)(uintptr_t)reason,
+        .method = -1,
+        .offset = job->start,
+    };
+    if (event_writer_send(dispatcher->events, &event, NULL, NULL, &error) != 0) {
+        log_warning("verification.event_not_sent", LOG_STR("reason", error.message));
+        retry_later(job);
+        return;
+    }
+    counter_add(verified ? dispatcher->metrics.verified : dispatcher->metrics.refused, 1);
+    log_info(event_type_name(event.type), LOG_STR("subscription", job->id),
+             LOG_STR("topic", job->topic),
+             LOG_URL("callback", job->callback), LOG_STR("reason", reason));
+    end_job(job);
+}
+
+/* --- the request --- */
+
+static void on_retry(uv_timer_t *timer);
+static void begin(struct job *job);
+
+static void retry_later(struct job *job)
+{
+    int64_t pause = retry_pause_ms(&retry_policy, job->attempts > 0 ? job->attempts : 1, 0,
+                                   loop_random(job->loop));
+    uv_timer_start(&job->timer, on_retry, (uint64_t)pause, 0);
+}
+
+static void on_retry(uv_timer_t *timer)
+{
+    begin(timer->data);
+}
+
+static bool is_transient(const struct http_result *result)
+{
+    return result->outcome != HTTP_FORBIDDEN &&
+           (result->outcome != HTTP_ANSWERED || result->status >= 500);
+}
+
+static bool is_confirmed(const struct job *job, const struct http_result *result)
+{
+    if (result->outcome != HTTP_ANSWERED || result->status < 200 || result->status >= 300)
+        return false;
+    /* Item 31: the body is exactly the challenge. Nobody answers a denial notice with anything. */
+    return job->kind == JOB_DENY ||
+           (result->complete && result->received == CHALLENGE_CHARACTERS &&
+            memcmp(result->body, job->challenge, CHALLENGE_CHARACTERS) == 0);
+}
+
+static void on_answer(struct http_exchange *exchange, const struct http_result *result)
+{
+    struct job *job = CONTAINER_OF(exchange, struct job, exchange);
+    unsigned limit = (unsigned)job->loop->dispatcher->config.dispatcher.verification_attempts;
+    char reason[64];
+    job->sending = false;
+    uv_timer_stop(&job->timer);
+    job->attempts++;
+    if (is_confirmed(job, result)) {
+        conclude(job, true, NULL);
+        return;
+    }
+    if (result->outcome != HTTP_ANSWERED)
+        snprintf(reason, sizeof(reason), "%s", http_outcome_name(result->outcome));
+    else if (result->status >= 200 && result->status < 300)
+        snprintf(reason, sizeof(reason), "the answer is not the challenge");
+    else
+        snprintf(reason, sizeof(reason), "status %ld", result->status);
+    if (is_transient(result) && job->attempts < limit && !job->hurry) {
+        log_info("verification.retrying", LOG_STR("subscription", job->id),
+                 LOG_URL("callback", job->callback),
+                 LOG_STR("reason", reason), LOG_INT("attempts", job->attempts));
+        retry_later(job);
+    } else {
+        conclude(job, false, reason);
+    }
+}
+
+static void make_url(struct job *job)
+{
+    struct buffer parameters = {0};
+    form_append(&parameters, "hub.mode", modes[job->kind]);
+    form_append(&parameters, "hub.topic", job->topic);
+    if (job->kind == JOB_DENY) {
+        form_append(&parameters, "hub.reason", job->reason ? job->reason : "ended by the hub");
+    } else {
+        id_random_text(job->challenge, CHALLENGE_CHARACTERS);
+        form_append(&parameters, "hub.challenge", job->challenge);
+    }
+    if (job->kind == JOB_SUBSCRIBE) {
+        char seconds[24];
+        snprintf(seconds, sizeof(seconds), "%lld", (long long)job->lease_seconds);
+        form_append(&parameters, "hub.lease_seconds", seconds);
+    }
+    buffer_clear(&job->url);
+    url_append_query(&job->url, job->callback, parameters.data);
+    buffer_fini(&parameters);
+}
+
+static void on_look_up_due(uv_timer_t *timer);
+
+static void send_request(struct job *job)
+{
+    struct dispatcher *dispatcher = job->loop->dispatcher;
+    make_url(job);
+    job->exchange = (struct http_exchange){
+        .url = job->url.data,
+        .timeout_ms = dispatcher->config.dispatcher.verification_timeout,
+        .keep_bytes = CHALLENGE_CHARACTERS,
+        .done = on_answer,
+    };
+    job->sent_at_ms = clock_wall_ms();
+    job->candidate = -1;
+    job->sending = true;
+    if (job->kind == JOB_SUBSCRIBE)
+        uv_timer_start(&job->timer, on_look_up_due, LOOK_UP_AGAIN_MS, LOOK_UP_AGAIN_MS);
+    http_client_start(job->loop->http, &job->exchange);
+}
+
+/* --- the end of the message partition --- */
+
+/* @locality libuv's thread pool */
+static void look_up(uv_work_t *work)
+{
+    struct job *job = CONTAINER_OF(work, struct job, look_up);
+    int64_t low;
+    job->look_up_code = rd_kafka_query_watermark_offsets(
+        kafka_producer_handle(job->loop->dispatcher->producer), job->partition->kafka_topic,
+        job->partition->partition, &low, &job->looked_up, LOOK_UP_MS);
+}
+
+static void on_looked_up(uv_work_t *work, int status)
+{
+    (void)status;
+    struct job *job = CONTAINER_OF(work, struct job, look_up);
+    job->looking_up = false;
+    if (job->dropped) {
+        end_job(job);
+    } else if (job->look_up_code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        if (job->sending)
+            return;
+        log_warning("verification.end_unknown", LOG_STR("topic", job->topic),
+                    LOG_STR("reason", rd_kafka_err2str(job->look_up_code)));
+        retry_later(job);
+    } else if (job->sending) {
+        job->candidate = job->looked_up;
+    } else {
+        job->start = job->looked_up;
+        send_request(job);
+    }
+}
+
+static void start_look_up(struct job *job)
+{
+    job->looking_up = true;
+    uv_queue_work(&job->loop->uv, &job->look_up, look_up, on_looked_up);
+}
+
+static void on_look_up_due(uv_timer_t *timer)
+{
+    struct job *job = timer->data;
+    if (job->candidate >= 0)
+        job->start = job->candidate;
+    job->candidate = -1;
+    if (!job->looking_up)
+        start_look_up(job);
+}
+
+/* --- jobs --- */
+
+static void begin(struct job *job)
+{
+    if (job->looking_up)
+        retry_later(job);
+    else if (job->kind == JOB_SUBSCRIBE)
+        start_look_up(job);
+    else
+        send_request(job);
+}
+
+static struct job *job_new(struct loop *loop, int32_t shard, const struct subscription_state *state,
+                           struct message_partition *partition)
+{
+    struct job *job = xcalloc(1, sizeof(*job));
+    job->loop = loop;
+    job->shard = shard;
+    job->partition = partition;
+    memcpy(job->id, state->id, sizeof(job->id));
+    job->topic = xstrdup(state->topic);
+    job->callback = xstrdup(state->callback);
+    if (state->status == SUBSCRIPTION_ENDING) {
+        job->kind = JOB_DENY;
+        job->reason = xstrdup_or_null(state->reason);
+    } else {
+        const struct pending_request *request = &state->pending[0];
+        job->kind = request->unsubscribe ? JOB_UNSUBSCRIBE : JOB_SUBSCRIBE;
+        memcpy(job->request_id, request->request_id, sizeof(job->request_id));
+        job->lease_seconds = request->lease_seconds;
+        job->hurry = state->pending_count > 1;
+    }
+    return job;
+}
+
+struct verify_task {
+    struct task task;
+    struct job *job;
+};
+
+static void run_verify(struct task *task, void *owner)
+{
+    struct job *job = CONTAINER_OF(task, struct verify_task, task)->job, *previous;
+    struct loop *loop = owner;
+    free(task);
+    HASH_FIND(hh, loop->jobs, job->id, ID_HEX_SIZE - 1, previous);
+    if (previous)
+        end_job(previous);
+    HASH_ADD(hh, loop->jobs, id, ID_HEX_SIZE - 1, job);
+    uv_timer_init(&loop->uv, &job->timer);
+    job->timer.data = job;
+    begin(job);
+}
+
+void loop_verify(struct loop *loop, int32_t shard, const struct subscription_state *state,
+                 struct message_partition *partition)
+{
+    struct verify_task *task = xcalloc(1, sizeof(*task));
+    task->task.run = run_verify;
+    task->job = job_new(loop, shard, state, partition);
+    loop_post(loop, &task->task);
+}
+
+struct hurry_task {
+    struct task task;
+    char id[ID_HEX_SIZE];
+};
+
+static void run_hurry(struct task *task, void *owner)
+{
+    struct hurry_task *hurry = CONTAINER_OF(task, struct hurry_task, task);
+    struct loop *loop = owner;
+    struct job *job;
+    HASH_FIND(hh, loop->jobs, hurry->id, ID_HEX_SIZE - 1, job);
+    free(hurry);
+    if (!job)
+        return;
+    job->hurry = true;
+    if (!job->sending && !job->looking_up && job->attempts > 0)
+        conclude(job, false, "a newer request took its place");
+}
+
+void loop_hurry(struct loop *loop, const char *id)
+{
+    struct hurry_task *task = xcalloc(1, sizeof(*task));
+    task->task.run = run_hurry;
+    memcpy(task->id, id, sizeof(task->id));
+    loop_post(loop, &task->task);
+}
+
+void verification_drop_shard(struct loop *loop, int32_t shard)
+{
+    struct job *job, *next;
+    HASH_ITER(hh, loop->jobs, job, next)
+    {
+        if (shard < 0 || job->shard == shard)
+            end_job(job);
+    }
+}
