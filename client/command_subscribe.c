@@ -10,7 +10,7 @@
 #include "client/session.h"
 #include "common/clock.h"
 
-enum { UNSUBSCRIBE_MS = 10000, HINT_AFTER_MS = 8000, RENEW_PAUSE_MS = 5000 };
+enum { UNSUBSCRIBE_MS = 10000, HINT_AFTER_MS = 8000, RENEW_PAUSE_MS = 30000 };
 
 /* Times are of the monotonic clock, in milliseconds. */
 struct watch {
@@ -46,7 +46,8 @@ static void renew_when_due(struct session *session, const struct subscriber_prog
     int64_t due = progress->verified_at_ms + progress->lease_seconds * 750;
     if (now < due || now < watch->next_renewal_try)
         return;
-    watch->next_renewal_try = now + RENEW_PAUSE_MS;
+    int64_t pause = progress->lease_seconds * 50; /* a twentieth of it */
+    watch->next_renewal_try = now + (pause < RENEW_PAUSE_MS ? pause : RENEW_PAUSE_MS);
     session_note(session, "renewing: the lease ends in %" PRId64 " s",
                  progress->lease_seconds - (now - progress->verified_at_ms) / 1000);
     ask(session); /* a failure has been said; the next try follows */

@@ -211,7 +211,7 @@ void delivery_append_text(struct buffer *out, const struct delivery *delivery)
     append_field(out, "content type", delivery->content_type ? delivery->content_type : "none");
     append_verdict(out, delivery->type);
     append_field(out, "content", "");
-    buffer_append_format(out, "%zu bytes", delivery->length);
+    buffer_append_format(out, "%zu byte%s", delivery->length, delivery->length == 1 ? "" : "s");
     append_verdict(out, delivery->content);
     append_body(out, delivery);
 }

@@ -85,11 +85,11 @@ static void answer_intent(struct subscriber *subscriber, struct http_request *re
         return;
     }
     if (subscribe && verification->lease_seconds > 0)
-        note(subscriber, "verified: the hub asked whether this is wanted; lease %" PRId64 " s",
+        note(subscriber, "verified: the hub asked back and was told yes; lease %" PRId64 " s",
              verification->lease_seconds);
     else
-        note(subscriber, subscribe ? "verified: the hub asked whether this is wanted"
-                                   : "unsubscribed: the hub asked whether this is wanted");
+        note(subscriber, subscribe ? "verified: the hub asked back and was told yes"
+                                   : "unsubscribed: the hub asked back and was told yes");
     respond(request, 200, verification->challenge);
 }
 

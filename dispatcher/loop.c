@@ -15,7 +15,6 @@ enum { TICK_MS = 1000, DRAIN_MS = 5000, DRAIN_POLL_MS = 20 };
 
 /** A shard that is given up, while its transfers end. */
 struct revocation {
-    struct revocation *next;
     struct loop *loop;
     int32_t shard;
     int64_t deadline_ms;
@@ -225,21 +224,26 @@ static void on_revocation_closed(uv_handle_t *handle)
     free(handle->data);
 }
 
+/** Reports the shard's positions, and forgets its subscriptions. */
+static void finish_shard(struct loop *loop, int32_t shard, struct collection *collection)
+{
+    struct subscription *subscription, *next;
+    coverage_collect(loop, shard, collection);
+    HASH_ITER(hh, loop->subscriptions, subscription, next)
+    {
+        if (subscription->shard == shard)
+            subscription_free(subscription);
+    }
+    collected(collection);
+}
+
 static void on_drain_poll(uv_timer_t *timer)
 {
     struct revocation *revocation = timer->data;
     struct loop *loop = revocation->loop;
-    struct subscription *subscription, *next;
     if (clock_monotonic_ms() < revocation->deadline_ms && is_draining(loop, revocation->shard))
         return;
-    coverage_collect(loop, revocation->shard, revocation->collection);
-    HASH_ITER(hh, loop->subscriptions, subscription, next)
-    {
-        if (subscription->shard == revocation->shard)
-            subscription_free(subscription);
-    }
-    collected(revocation->collection);
-    LL_DELETE(loop->revocations, revocation);
+    finish_shard(loop, revocation->shard, revocation->collection);
     uv_close((uv_handle_t *)timer, on_revocation_closed);
 }
 
@@ -248,21 +252,25 @@ static void run_revoke(struct task *task, void *owner)
     struct collect_task *collect = CONTAINER_OF(task, struct collect_task, task);
     struct loop *loop = owner;
     struct subscription *subscription, *next;
-    struct revocation *revocation = xcalloc(1, sizeof(*revocation));
     verification_drop_shard(loop, collect->shard);
     HASH_ITER(hh, loop->subscriptions, subscription, next)
     {
         if (subscription->shard == collect->shard)
             subscription->revoked = true;
     }
-    revocation->loop = loop;
-    revocation->shard = collect->shard;
-    revocation->collection = collect->collection;
-    revocation->deadline_ms = clock_monotonic_ms() + (collect->drain ? DRAIN_MS : 0);
-    LL_PREPEND(loop->revocations, revocation);
-    uv_timer_init(&loop->uv, &revocation->timer);
-    revocation->timer.data = revocation;
-    uv_timer_start(&revocation->timer, on_drain_poll, 0, DRAIN_POLL_MS);
+    if (collect->drain) {
+        struct revocation *revocation = xcalloc(1, sizeof(*revocation));
+        revocation->loop = loop;
+        revocation->shard = collect->shard;
+        revocation->collection = collect->collection;
+        revocation->deadline_ms = clock_monotonic_ms() + DRAIN_MS;
+        uv_timer_init(&loop->uv, &revocation->timer);
+        revocation->timer.data = revocation;
+        uv_timer_start(&revocation->timer, on_drain_poll, 0, DRAIN_POLL_MS);
+    } else {
+        /* At once: the shard may be ours again by the next task. */
+        finish_shard(loop, collect->shard, collect->collection);
+    }
     free(collect);
 }
 

@@ -101,7 +101,6 @@ struct loop {
     struct coverage *coverage;
     struct job *jobs; /**< by subscription id */
     struct delivery *idle_deliveries;
-    struct revocation *revocations;
     uint32_t open_serial;
     uint64_t random;
     bool stopping;

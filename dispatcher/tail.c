@@ -17,7 +17,7 @@
 #include "dispatcher/loop.h"
 #include "dispatcher/mailbox.h"
 
-enum { POLL_MS = 1000, BATCH = 1000, BACK_PRESSURE_MS = 5 };
+enum { POLL_MS = 1000, BATCH = 1000, BACK_PRESSURE_MS = 5, WARM_UP_MS = 1000 };
 
 /** Who gets the messages of one channel. */
 struct tail_route {
@@ -40,6 +40,7 @@ struct tail_partition {
     struct message_partition *partition;
     int64_t position; /* everything before has been fed */
     bool assigned;
+    rd_kafka_topic_t *warm;
     struct opening *openings; /* to be answered once it is assigned */
     struct tail_route *routes;
     uint32_t routes_of_loop[MAX_LOOPS];
@@ -223,6 +224,8 @@ static void answer_openings(struct tail *tail, struct tail_partition *partition)
             if (opening->from < partition->position)
                 partition->position = opening->from;
         }
+        partition->warm =
+            kafka_topic_warm_up(tail->rk, partition->partition->kafka_topic, WARM_UP_MS);
         assign_or_not(tail, partition, partition->position);
     }
     LL_FOREACH_SAFE(partition->openings, opening, next)
@@ -240,6 +243,14 @@ static bool is_used(const struct tail_partition *partition)
     return partition->openings || partition->routes;
 }
 
+static void free_partition(struct tail *tail, struct tail_partition *partition)
+{
+    if (partition->warm)
+        rd_kafka_topic_destroy(partition->warm);
+    HASH_DEL(tail->partitions, partition);
+    free(partition);
+}
+
 static void settle_partitions(struct tail *tail)
 {
     struct tail_partition *partition, *next;
@@ -251,8 +262,7 @@ static void settle_partitions(struct tail *tail)
             continue;
         if (partition->assigned)
             assign_or_not(tail, partition, -1);
-        HASH_DEL(tail->partitions, partition);
-        free(partition);
+        free_partition(tail, partition);
     }
 }
 
@@ -389,8 +399,7 @@ void tail_free(struct tail *tail)
         {
             free(opening);
         }
-        HASH_DEL(tail->partitions, partition);
-        free(partition);
+        free_partition(tail, partition);
     }
     rd_kafka_queue_destroy(tail->queue);
     rd_kafka_destroy(tail->rk);
