@@ -66,23 +66,31 @@ static int check(const char *topic, const char *callback)
     return COMMAND_DONE;
 }
 
+static void print_all(const struct config *config, char *topic, char *callback)
+{
+    struct kafka_names names;
+    kafka_names_init(&names, config);
+    url_normalize(topic); /* as the hub does */
+    print_topic(config, &names, topic);
+    if (callback) {
+        url_normalize(callback);
+        print_subscription(config, &names, topic, callback);
+    }
+    printf("records in %s and %s\n", names.events, names.state);
+    kafka_names_fini(&names);
+}
+
 int command_id(const struct command_options *options)
 {
-    const char *topic = options->arguments[0];
-    const char *callback = options->argument_count > 1 ? options->arguments[1] : NULL;
+    char *topic = options->arguments[0];
+    char *callback = options->argument_count > 1 ? options->arguments[1] : NULL;
     struct config config;
-    struct kafka_names names;
     struct error error;
     if (check(topic, callback) != COMMAND_DONE)
         return COMMAND_USAGE;
     if (config_load(&config, options->config_path, &error) != 0)
         return command_refuse_usage("%s", error.message);
-    kafka_names_init(&names, &config);
-    print_topic(&config, &names, topic);
-    if (callback)
-        print_subscription(&config, &names, topic, callback);
-    printf("in %s and %s\n", names.events, names.state);
-    kafka_names_fini(&names);
+    print_all(&config, topic, callback);
     config_fini(&config);
     return COMMAND_DONE;
 }

@@ -24,7 +24,7 @@ static int ask(struct session *session)
 {
     const struct command_options *options = session->options;
     const struct websub_subscription subscription = {
-        .topic = options->topic,
+        .topic = session->topic,
         .callback = session->endpoint.callback,
         .secret = options->secret,
         .lease_seconds = options->lease_seconds,
@@ -118,7 +118,7 @@ static void leave(struct session *session)
 static int subscribe(struct session *session)
 {
     const struct command_options *options = session->options;
-    session_note(session, "subscribing to %s\n  hub      %s\n  callback %s", options->topic,
+    session_note(session, "subscribing to %s\n  hub      %s\n  callback %s", session->topic,
                  options->hub, session->endpoint.callback);
     int code = ask(session);
     if (code != COMMAND_DONE)

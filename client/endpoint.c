@@ -141,6 +141,8 @@ static int fill(struct endpoint *endpoint, const char *listen, const char *callb
     if (callback && check_callback(callback, error) != 0)
         return -1;
     endpoint->callback = xstrdup_or_null(callback);
+    if (callback)
+        url_normalize(endpoint->callback); /* as the hub will: its requests must be recognised */
     if (listen && parse_listen(listen, endpoint, error) != 0)
         return -1;
     if (!listen && callback && listen_as_callback(endpoint, error) != 0)

@@ -9,7 +9,7 @@
 struct endpoint {
     char *address; /**< owned: numeric IPv4 or IPv6, without brackets */
     uint16_t port;
-    char *callback; /**< owned */
+    char *callback; /**< owned; normalized (url_normalize) */
     char *path;     /**< owned: of the callback, as it is there; without the query */
 };
 

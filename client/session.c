@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "client/read_file.h"
@@ -11,6 +12,7 @@
 #include "common/log.h"
 #include "common/panic.h"
 #include "common/program.h"
+#include "common/url.h"
 
 enum { PAUSE_MS = 50 };
 
@@ -29,7 +31,7 @@ static int listen_at_callback(struct session *session)
     struct error error;
     const struct subscriber_options subscriber_options = {
         .endpoint = &session->endpoint,
-        .topic = options->topic,
+        .topic = session->topic,
         .expectation = {.secret = options->secret,
                         .content_type = options->expect_type,
                         .body = options->expect_file ? &session->expected : NULL},
@@ -49,7 +51,8 @@ static int listen_at_callback(struct session *session)
 int session_open(struct session *session, const struct command_options *options)
 {
     struct error error;
-    *session = (struct session){.options = options};
+    *session = (struct session){.options = options, .topic = xstrdup(options->topic)};
+    url_normalize(session->topic);
     if (options->no_listen && !options->callback)
         return command_refuse_usage("--no-listen needs --callback");
     if (!options->no_listen &&
@@ -71,6 +74,7 @@ void session_close(struct session *session)
     websub_client_free(session->client);
     endpoint_fini(&session->endpoint);
     buffer_fini(&session->expected);
+    free(session->topic);
 }
 
 bool session_pause(struct session *session)
@@ -102,8 +106,8 @@ int session_unsubscribe(struct session *session, int64_t timeout_ms)
     struct websub_error error;
     if (session->subscriber)
         subscriber_want(session->subscriber, WEBSUB_INTENT_UNSUBSCRIBE);
-    if (websub_unsubscribe(session->client, session->options->topic, session->endpoint.callback,
-                           &error) != 0)
+    if (websub_unsubscribe(session->client, session->topic, session->endpoint.callback, &error) !=
+        0)
         return command_fail(&error);
     return session->subscriber ? wait_for_end(session, timeout_ms) : COMMAND_DONE;
 }

@@ -11,6 +11,7 @@
 struct session {
     const struct command_options *options;
     struct websub_client *client;
+    char *topic; /**< normalized (url_normalize), as the hub will name it */
     struct endpoint endpoint;
     struct subscriber *subscriber; /**< NULL with --no-listen */
     struct buffer expected;        /**< contents of --expect-file */

@@ -141,6 +141,8 @@ struct websub_verification {
  *     "text/plain" as its type;
  *   - any other intent: 404, or strangers could subscribe this callback to anything;
  *   - a notice: 200.
+ * Hubs may name an http topic in another spelling that means the same ("~" for "%7E"): best
+ * subscribe with unreserved characters not encoded.
  *
  * @param query what follows '?' in the request, as it was sent. The hub's parameters come after the
  *              callback's own, so the last one of a name counts.

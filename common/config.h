@@ -33,7 +33,6 @@ struct string_list {
 
 enum messages_layout { LAYOUT_AUTO, LAYOUT_DEDICATED, LAYOUT_POOLED };
 enum auth_mode { AUTH_NONE };
-enum on_exhausted { ON_EXHAUSTED_SUSPEND, ON_EXHAUSTED_DEAD_LETTER };
 
 /** All strings are owned by the struct and never NULL. Durations are int64_t milliseconds. */
 struct config {
@@ -84,6 +83,7 @@ struct config {
         int64_t catch_up_readers;
         int64_t max_in_flight;
         int64_t max_connections_per_host;
+        double max_requests_per_second_per_host; /**< 0: no limit */
         int64_t connect_timeout;
         int64_t delivery_timeout;
         int64_t verification_timeout;
@@ -98,7 +98,6 @@ struct config {
         int64_t min_interval;
         int64_t max_interval;
         int64_t give_up_after;
-        enum on_exhausted on_exhausted;
     } retry;
     struct {
         enum auth_mode mode;

@@ -19,7 +19,6 @@
 
 static const char *const layouts[] = {"auto", "dedicated", "pooled", NULL};
 static const char *const methods[] = {"sha1", "sha256", "sha384", "sha512", NULL};
-static const char *const exhausted[] = {"suspend", "dead-letter", NULL};
 static const char *const modes[] = {"none", NULL};
 static const char *const levels[] = {"debug", "info", "warning", "error", NULL};
 static const char *const formats[] = {"json", "text", NULL};
@@ -132,6 +131,8 @@ const struct config_entry config_table[] = {
             "another order."),
     INTEGER(dispatcher, max_connections_per_host, 1, 10000, "64",
             "Connections to one host and port at the same time."),
+    ENTRY(dispatcher, max_requests_per_second_per_host, NUMBER, 0, 1000000, "0", NULL,
+          "Requests per second to one callback host, a second's worth at a time; 0: no limit."),
     DURATION(dispatcher, connect_timeout, 10, 5 * MINUTE, "5s",
              "Bound on connecting to a callback, TLS included."),
     DURATION(dispatcher, delivery_timeout, 10, 10 * MINUTE, "30s",
@@ -156,10 +157,7 @@ const struct config_entry config_table[] = {
              "Pause before the first repetition of a failed delivery; it doubles with each failure."),
     DURATION(retry, max_interval, 1, 7 * DAY, "10m", "Longest pause between repetitions."),
     DURATION(retry, give_up_after, 0, YEAR, "6h",
-             "After so long without success, on_exhausted says what happens."),
-    CHOICE(retry, on_exhausted, exhausted, "suspend",
-           "\"suspend\" keeps the messages for the subscription, probes it now and then and catches up "
-           "when it is back; \"dead-letter\" records the message as lost and goes on."),
+             "After so long without success a subscription is suspended: probed until its lease ends."),
 
     CHOICE(auth, mode, modes, "none",
            "Who may publish and subscribe. \"none\" (everyone) needs a loopback hub.listen_address or "

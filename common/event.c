@@ -110,7 +110,7 @@ static int check_needs(const struct event *event, struct error *error)
         missing = "offset";
     else if ((needs & NEEDS_BASE) && event->base < 0)
         missing = "base";
-    else if ((needs & NEEDS_DEADLINE) && event->deadline < 0)
+    else if ((needs & NEEDS_DEADLINE) && (event->deadline < 0 || event->deadline > RECORD_MAX_MS))
         missing = "deadline";
     if (!missing)
         return 0;
@@ -136,8 +136,8 @@ int event_decode(const void *value, size_t length, struct event *event, struct e
     event->reason = json_take_string(object, "reason", &problem);
     event->location.kafka_topic = json_take_string(object, "kafka_topic", &problem);
     int64_t partition = json_take_integer(object, "partition", 0, &problem);
-    event->location.partition = partition > INT32_MAX ? -1 : (int32_t)partition;
-    event->lease_seconds = json_take_integer(object, "lease_seconds", 0, &problem);
+    event->location.partition = partition < 0 || partition > INT32_MAX ? -1 : (int32_t)partition;
+    event->lease_seconds = json_take_bounded(object, "lease_seconds", RECORD_MAX_SECONDS, &problem);
     event->offset = json_take_integer(object, "offset", -1, &problem);
     event->base = json_take_integer(object, "base", -1, &problem);
     event->deadline = json_take_integer(object, "deadline", -1, &problem);
@@ -145,8 +145,8 @@ int event_decode(const void *value, size_t length, struct event *event, struct e
     json_decref(object);
 
     enum signature_method parsed;
-    if (problem.code == ERROR_NONE && event->at_ms < 0)
-        error_set(&problem, ERROR_INVALID, false, "\"at\" is missing");
+    if (problem.code == ERROR_NONE && (event->at_ms < 0 || event->at_ms > RECORD_MAX_MS))
+        error_set(&problem, ERROR_INVALID, false, "\"at\" is missing or out of range");
     if (problem.code == ERROR_NONE && method) {
         if (signature_method_parse(method, &parsed) == 0)
             event->method = (int)parsed;

@@ -8,6 +8,10 @@
 
 #include "common/error.h"
 
+/* Far beyond any real value, and far from overflowing in sums of a few of them. */
+#define RECORD_MAX_SECONDS INT32_MAX
+#define RECORD_MAX_MS      (INT64_MAX / 8)
+
 /** Parses one JSON object of version 1 ("v": 1); NULL on failure. Release with json_decref. */
 json_t *json_parse_record(const void *bytes, size_t length, struct error *error);
 
@@ -15,6 +19,9 @@ json_t *json_parse_record(const void *bytes, size_t length, struct error *error)
 char *json_take_string(const json_t *object, const char *name, struct error *error);
 /** The integer member `name`, or `fallback` when it is not there; sets `*error` when it is no integer. */
 int64_t json_take_integer(const json_t *object, const char *name, int64_t fallback,
+                          struct error *error);
+/** The integer member `name`, 0 when it is not there; sets `*error` unless it is in [0, max]. */
+int64_t json_take_bounded(const json_t *object, const char *name, int64_t max,
                           struct error *error);
 bool json_take_bool(const json_t *object, const char *name, struct error *error);
 

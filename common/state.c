@@ -125,7 +125,7 @@ static struct topic_state *decode_topic(const json_t *object, struct error *prob
 {
     struct topic_state *topic = xcalloc(1, sizeof(*topic));
     topic->topic = json_take_string(object, "topic", problem);
-    topic->registered_at_ms = json_take_integer(object, "registered_at", 0, problem);
+    topic->registered_at_ms = json_take_bounded(object, "registered_at", RECORD_MAX_MS, problem);
     take_location(object, &topic->location, problem);
     if (problem->code == ERROR_NONE && (!topic->topic || !topic->location.kafka_topic))
         error_set(problem, ERROR_INVALID, false, "a topic needs \"topic\" and \"kafka_topic\"");
@@ -149,9 +149,12 @@ static void decode_pending(const json_t *object, struct pending_request *request
     free(mode);
     request->secret = json_take_string(object, "secret", problem);
     request->method = take_method(object, problem);
-    request->lease_seconds = json_take_integer(object, "lease_seconds", 0, problem);
-    request->requested_at_ms = json_take_integer(object, "requested_at", 0, problem);
+    request->lease_seconds = json_take_bounded(object, "lease_seconds", RECORD_MAX_SECONDS, problem);
+    request->requested_at_ms = json_take_bounded(object, "requested_at", RECORD_MAX_MS, problem);
     take_location(object, &request->location, problem);
+    if (!request->unsubscribe && (!request->location.kafka_topic || request->lease_seconds == 0))
+        error_set(problem, ERROR_INVALID, false,
+                  "a pending subscription needs \"kafka_topic\" and \"lease_seconds\"");
 }
 
 static void decode_all_pending(const json_t *array, struct subscription_state *s,
@@ -192,13 +195,13 @@ static struct subscription_state *decode_subscription(const json_t *object, stru
     decode_status(object, s, problem);
     s->secret = json_take_string(object, "secret", problem);
     s->method = take_method(object, problem);
-    s->created_at_ms = json_take_integer(object, "created_at", 0, problem);
-    s->verified_at_ms = json_take_integer(object, "verified_at", 0, problem);
-    s->lease_seconds = json_take_integer(object, "lease_seconds", 0, problem);
-    s->lease_end_ms = json_take_integer(object, "lease_end", 0, problem);
-    s->position.offset = json_take_integer(object, "offset", 0, problem);
-    s->position.set = json_take_integer(object, "set", 0, problem);
-    s->position.base = json_take_integer(object, "base", 0, problem);
+    s->created_at_ms = json_take_bounded(object, "created_at", RECORD_MAX_MS, problem);
+    s->verified_at_ms = json_take_bounded(object, "verified_at", RECORD_MAX_MS, problem);
+    s->lease_seconds = json_take_bounded(object, "lease_seconds", RECORD_MAX_SECONDS, problem);
+    s->lease_end_ms = json_take_bounded(object, "lease_end", RECORD_MAX_MS, problem);
+    s->position.offset = json_take_bounded(object, "offset", INT64_MAX, problem);
+    s->position.set = json_take_bounded(object, "set", INT64_MAX, problem);
+    s->position.base = json_take_bounded(object, "base", INT64_MAX, problem);
     s->position.detached = json_take_bool(object, "detached", problem);
     s->reason = json_take_string(object, "reason", problem);
     take_location(object, &s->location, problem);
@@ -226,7 +229,8 @@ static int kind_of_key(const char *key, size_t length, enum state_kind *kind, st
         *kind = STATE_PROGRESS;
     else if (key && key_has_prefix(key, length, "topic:"))
         *kind = STATE_TOPIC;
-    else if (key && key_has_prefix(key, length, "subscription:"))
+    else if (key && key_has_prefix(key, length, "subscription:") &&
+             length == strlen("subscription:") + ID_HEX_SIZE - 1)
         *kind = STATE_SUBSCRIPTION;
     else
         return error_set(error, ERROR_INVALID, false, "unknown kind of key");

@@ -75,6 +75,8 @@ static enum fold_outcome end_subscription(struct subscription_state **state)
     set_string(&s->reason, NULL);
     location_fini(&s->location);
     memset(&s->position, 0, sizeof(s->position));
+    s->method = -1;
+    s->verified_at_ms = s->lease_seconds = s->lease_end_ms = 0;
     return FOLD_CHANGED;
 }
 
@@ -159,8 +161,13 @@ static enum fold_outcome on_topic_ended(struct subscription_state **state,
                                         const struct event *event)
 {
     struct subscription_state *s = *state;
-    if (s->status == SUBSCRIPTION_ENDING)
-        return FOLD_IGNORED;
+    if (s->status == SUBSCRIPTION_ENDING) {
+        /* Its notice is under way; whoever asked since then asked for a topic that ended again. */
+        if (s->pending_count == 0)
+            return FOLD_IGNORED;
+        pending_clear(s);
+        return FOLD_CHANGED;
+    }
     bool owed_notice = s->status != SUBSCRIPTION_LAPSED || s->pending_count > 0;
     pending_clear(s);
     if (!owed_notice)

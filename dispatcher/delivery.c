@@ -97,6 +97,7 @@ void delivery_start(struct subscription *s, struct message *message)
     make_headers(delivery);
     delivery->exchange = (struct http_exchange){
         .url = s->callback,
+        .host = s->host,
         .post_body = message->body,
         .post_length = message->body_length,
         .headers = delivery->headers,

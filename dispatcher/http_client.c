@@ -111,6 +111,7 @@ static void finish(struct http_transfer *transfer, CURLcode code)
     };
     curl_multi_remove_handle(client->multi, transfer->easy);
     exchange->transfer = NULL;
+    host_leave(&exchange->entry);
     exchange->done(exchange, &result);
     /* Only now: `done` may start the next exchange, but must not get this one's `keep`. */
     LL_PREPEND(client->idle, transfer);
@@ -302,14 +303,14 @@ static void transfer_free(struct http_transfer *transfer)
     free(transfer);
 }
 
-void http_client_start(struct http_client *client, struct http_exchange *exchange)
+static void begin(struct http_exchange *exchange)
 {
+    struct http_client *client = exchange->client;
     struct http_transfer *transfer = client->idle;
     if (transfer)
         LL_DELETE(client->idle, transfer);
     else
         transfer = transfer_new(client);
-    ENSURE(exchange->keep_bytes <= HTTP_KEEP_MAX);
     transfer->exchange = exchange;
     transfer->forbidden = false;
     transfer->received = 0;
@@ -330,12 +331,31 @@ void http_client_start(struct http_client *client, struct http_exchange *exchang
     ENSURE(curl_multi_add_handle(client->multi, transfer->easy) == CURLM_OK);
 }
 
+static void on_turn(struct host_entry *entry)
+{
+    begin(CONTAINER_OF(entry, struct http_exchange, entry));
+}
+
+void http_client_start(struct http_client *client, struct http_exchange *exchange)
+{
+    ENSURE(exchange->keep_bytes <= HTTP_KEEP_MAX);
+    exchange->client = client;
+    exchange->entry.enter = on_turn;
+    if (host_enter(exchange->host, &exchange->entry))
+        begin(exchange);
+}
+
 void http_client_cancel(struct http_client *client, struct http_exchange *exchange)
 {
     struct http_transfer *transfer = exchange->transfer;
+    if (!transfer) {
+        host_cancel(&exchange->entry);
+        return;
+    }
     curl_multi_remove_handle(client->multi, transfer->easy);
     exchange->transfer = NULL;
     LL_PREPEND(client->idle, transfer);
+    host_leave(&exchange->entry);
 }
 
 /* --- making and freeing --- */
@@ -355,8 +375,6 @@ struct http_client *http_client_new(const struct http_client_options *options)
     curl_multi_setopt(client->multi, CURLMOPT_SOCKETDATA, client);
     curl_multi_setopt(client->multi, CURLMOPT_TIMERFUNCTION, on_timeout_wanted);
     curl_multi_setopt(client->multi, CURLMOPT_TIMERDATA, client);
-    curl_multi_setopt(client->multi, CURLMOPT_MAX_HOST_CONNECTIONS,
-                      options->max_connections_per_host);
     curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, (long)CACHED_CONNECTIONS);
     return client;
 }

@@ -18,6 +18,7 @@
 
 #include "common/address.h"
 #include "common/error.h"
+#include "dispatcher/host_limit.h"
 
 struct http_client;
 
@@ -25,7 +26,6 @@ struct http_client_options {
     uv_loop_t *loop;
     const struct address_guard *guard;
     int64_t connect_timeout_ms;
-    long max_connections_per_host;
 };
 
 /** What became of an exchange. Names for logs and metrics: http_outcome_name. */
@@ -53,14 +53,17 @@ struct http_result {
 /** One exchange; embedded by the caller, who keeps it, and all that it points to, until `done`. */
 struct http_exchange {
     const char *url;
+    struct host *host;     /**< whose limits it keeps to */
     const char *post_body; /**< NULL: GET */
     size_t post_length;
     struct curl_slist *headers; /**< or NULL */
-    int64_t timeout_ms;
+    int64_t timeout_ms; /**< from when it is its turn */
     size_t keep_bytes; /**< how much of the answer's body to keep, at most HTTP_KEEP_MAX */
     void (*done)(struct http_exchange *exchange, const struct http_result *result);
     /* private */
-    struct http_transfer *transfer;
+    struct http_client *client;
+    struct host_entry entry;
+    struct http_transfer *transfer; /* NULL while it waits for its turn */
 };
 
 #define HTTP_KEEP_MAX 1024
@@ -69,7 +72,7 @@ struct http_client *http_client_new(const struct http_client_options *options);
 /** No exchange may be under way. Closes the libuv handles; run the loop until they are closed. */
 void http_client_free(struct http_client *client);
 
-/** Starts; `done` is called exactly once, never from within this call. */
+/** Starts as soon as the host's limits allow; `done` is called exactly once, never from within this call. */
 void http_client_start(struct http_client *client, struct http_exchange *exchange);
 /** Gives an exchange up: `done` will not be called. */
 void http_client_cancel(struct http_client *client, struct http_exchange *exchange);

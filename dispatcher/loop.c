@@ -417,9 +417,10 @@ struct loop *loop_new(struct dispatcher *dispatcher, int index)
         .loop = &loop->uv,
         .guard = &dispatcher->guard,
         .connect_timeout_ms = dispatcher->config.dispatcher.connect_timeout,
-        .max_connections_per_host = (long)dispatcher->config.dispatcher.max_connections_per_host,
     };
     loop->http = http_client_new(&options);
+    loop->hosts = host_limits_new(&loop->uv, dispatcher->config.dispatcher.max_connections_per_host,
+                                  dispatcher->config.dispatcher.max_requests_per_second_per_host);
     ENSURE(uv_thread_create(&loop->thread, loop_main, loop) == 0);
     return loop;
 }
@@ -449,6 +450,7 @@ void loop_free(struct loop *loop)
     ENSURE(uv_loop_close(&loop->uv) == 0);
     mailbox_run(&loop->mailbox, loop); /* feeds and chunks that came too late: released */
     mailbox_fini(&loop->mailbox);
+    host_limits_free(loop->hosts);
     delivery_pool_fini(loop);
     coverage_fini(loop);
     free(loop);

@@ -49,7 +49,8 @@ struct subscription {
     int32_t shard;
     struct loop *loop;
     char *callback;
-    char *secret; /**< or NULL */
+    struct host *host; /**< of the callback */
+    char *secret;      /**< or NULL */
     size_t secret_length;
     enum signature_method method;
     enum subscription_status status;
@@ -96,6 +97,7 @@ struct loop {
     uv_timer_t tick;
     struct mailbox mailbox;
     struct http_client *http;
+    struct host_limits *hosts;
     struct subscription *subscriptions;
     struct partition_progress *progress; /**< by partition */
     struct coverage *coverage;

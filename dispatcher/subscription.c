@@ -301,6 +301,7 @@ struct subscription *subscription_new(struct loop *loop, int32_t shard, struct c
     memcpy(s->id, state->id, sizeof(s->id));
     s->callback = state->callback;
     state->callback = NULL;
+    s->host = host_get(loop->hosts, s->callback);
     s->next_offset = resume;
     s->told_offset = resume;
     take_details(s, state);
@@ -348,6 +349,7 @@ void subscription_free(struct subscription *s)
         loop_drop_log(loop, s->log);
     HASH_DEL(loop->subscriptions, s);
     gauge_add(loop->dispatcher->metrics.subscriptions, -1);
+    host_release(s->host);
     free(s->callback);
     free(s->secret);
     free(s);

@@ -42,6 +42,7 @@ struct job {
     char request_id[ID_UUID_SIZE];
     char *topic;
     char *callback;
+    struct host *host;
     char *reason;
     int64_t lease_seconds;
     struct message_partition *partition;
@@ -88,6 +89,7 @@ static void end_job(struct job *job)
     }
     if (job->looking_up)
         return; /* its completion comes back here */
+    host_release(job->host);
     uv_close((uv_handle_t *)&job->timer, on_timer_closed);
 }
 
@@ -218,6 +220,7 @@ static void send_request(struct job *job)
     make_url(job);
     job->exchange = (struct http_exchange){
         .url = job->url.data,
+        .host = job->host,
         .timeout_ms = dispatcher->config.dispatcher.verification_timeout,
         .keep_bytes = CHALLENGE_CHARACTERS,
         .done = on_answer,
@@ -328,6 +331,7 @@ static void run_verify(struct task *task, void *owner)
     if (previous)
         end_job(previous);
     HASH_ADD(hh, loop->jobs, id, ID_HEX_SIZE - 1, job);
+    job->host = host_get(loop->hosts, job->callback);
     uv_timer_init(&loop->uv, &job->timer);
     job->timer.data = job;
     begin(job);

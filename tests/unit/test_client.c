@@ -299,6 +299,7 @@ static void endpoints_follow_listen_and_callback(void **state)
         {NULL, "http://[::1]/cb", "::1", 80, "/cb"},
         {"0.0.0.0:0", "https://a.example/c", "0.0.0.0", 0, "/c"},
         {NULL, NULL, "127.0.0.1", 0, NULL},
+        {"8080", "https://a.example/~x/%2Fy", "127.0.0.1", 8080, "/~x/%2Fy"},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {

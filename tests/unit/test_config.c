@@ -140,7 +140,6 @@ static void check_delivery_defaults(void)
     assert_int_equal(config.retry.min_interval, 500);
     assert_int_equal(config.retry.max_interval, 600000);
     assert_int_equal(config.retry.give_up_after, 21600000);
-    assert_int_equal(config.retry.on_exhausted, ON_EXHAUSTED_SUSPEND);
 }
 
 static void check_all_defaults(void)
@@ -203,7 +202,7 @@ static void test_file(void **state)
          "hub: { port = 80; auto_register = true; max_body_bytes = 5000; idle_timeout = 2; };\n"
          "dispatcher: { signature_method = \"sha512\"; memory_budget_bytes = \"2GiB\";\n"
          "  connect_timeout = 0.25; };\n"
-         "retry: { on_exhausted = \"dead-letter\"; min_interval = \"1.5s\"; };\n"
+         "retry: { min_interval = \"1.5s\"; };\n"
          "security: { allowed_callback_networks = ( \"127.0.0.0/8\", \"::1\" ); };\n"
          "log: { level = \"debug\"; format = \"text\"; };\n");
     assert_string_equal(config.kafka.bootstrap_servers, "a:9092,b:9092");
@@ -221,7 +220,6 @@ static void test_file(void **state)
     assert_int_equal(config.dispatcher.signature_method, SIGNATURE_SHA512);
     assert_int_equal(config.dispatcher.memory_budget_bytes, INT64_C(2) << 30);
     assert_int_equal(config.dispatcher.connect_timeout, 250);
-    assert_int_equal(config.retry.on_exhausted, ON_EXHAUSTED_DEAD_LETTER);
     assert_int_equal(config.retry.min_interval, 1500);
     assert_int_equal(config.security.allowed_callback_networks.count, 2);
     assert_string_equal(config.security.allowed_callback_networks.items[1], "::1");

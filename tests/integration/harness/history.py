@@ -111,30 +111,42 @@ class History:
             return len(self._confirmed)
 
     def wait_arrived(self, *endpoints: Endpoint, timeout: float = 90.0) -> None:
-        """Waits until all that was confirmed has arrived, then checks the invariants."""
+        """Waits until all that was confirmed when it was called has arrived, then checks the invariants for
+        that much: publishing may go on meanwhile."""
         with self._lock:
-            confirmed = set(self._confirmed)
+            confirmed = dict(self._confirmed)
 
         def missing() -> dict[str, int]:
-            gaps = {e.path: len(confirmed - {a.sequence for a in self._arrivals(e)}) for e in endpoints}
+            gaps = {e.path: len(confirmed.keys() - {a.sequence for a in self._arrivals(e)}) for e in endpoints}
             return {path: gap for path, gap in gaps.items() if gap}
 
         try:
             wait_for(lambda: not missing(), lambda: f"everything arrived: {missing()}", timeout, pause=0.1)
         except AssertionError as error:
-            raise AssertionError(f"{error}\n{self.report(*endpoints)}") from None
-        self.check(*endpoints)
+            raise AssertionError(f"{error}\n{self._report(confirmed, endpoints)}") from None
+        self._check(confirmed, endpoints)
 
     def check(self, *endpoints: Endpoint) -> None:
+        """Checks the invariants for everything that has been confirmed by now."""
         with self._lock:
-            confirmed, faults = dict(self._confirmed), list(self._faults)
+            confirmed = dict(self._confirmed)
+        self._check(confirmed, endpoints)
+
+    def _check(self, confirmed: dict[int, str], endpoints: Iterable[Endpoint]) -> None:
+        with self._lock:
+            faults = list(self._faults)
         if any(find_problems(confirmed, self._arrivals(endpoint), faults) for endpoint in endpoints):
-            raise AssertionError(self.report(*endpoints))
+            raise AssertionError(self._report(confirmed, endpoints))
 
     def report(self, *endpoints: Endpoint) -> str:
         """Enough to see what went wrong: faults, outcomes unknown, and the arrivals around each problem."""
         with self._lock:
-            confirmed, faults, unknown = dict(self._confirmed), list(self._faults), dict(self._unknown)
+            confirmed = dict(self._confirmed)
+        return self._report(confirmed, endpoints)
+
+    def _report(self, confirmed: dict[int, str], endpoints: Iterable[Endpoint]) -> str:
+        with self._lock:
+            faults, unknown = list(self._faults), dict(self._unknown)
         lines = [f"topic {self.topic}: {len(confirmed)} confirmed, {len(unknown)} with an unknown outcome"]
         lines += [f"  fault at {self._clock(fault.at)}: {fault.what}" for fault in faults]
         lines += [f"  unknown {sequence}: {why}" for sequence, why in sorted(unknown.items())[:40]]
