@@ -1,14 +1,14 @@
 /**
  * Events: what was asked of the hub and what happened since, as written to the events topic.
  *
- * Key: the entity key (id.h); partition: id_partition of it. Value: a JSON object with "v": 1, "type",
- * "at" and the fields that the type uses. Fields that a reader does not know are ignored, so that fields
- * can be added; a change of meaning takes a new type or a new "v".
+ * Key: the entity key (id.h); partition: id_partition of it. Value: a JSON object with "v": 1,
+ * "type", "at" and the fields that the type uses. Fields that a reader does not know are ignored,
+ * so that fields can be added; a change of meaning takes a new type or a new "v".
  *
- * Writers: hub (registered … requested), dispatcher (verified … gone), consolidator (ended, expired,
- * forgotten). The only reader is the consolidator, whose fold decides what an event means for the
- * state; an event that no longer fits the state (a late one from a process that lost its partition) is
- * ignored there, so writing one twice or too late is always harmless.
+ * Writers: hub (registered … requested), dispatcher (verified … gone), consolidator (ended,
+ * expired, forgotten). The only reader is the consolidator, whose fold decides what an event means
+ * for the state; an event that no longer fits the state (a late one from a process that lost its
+ * partition) is ignored there, so writing one twice or too late is always harmless.
  */
 #ifndef WEBSUB_COMMON_EVENT_H
 #define WEBSUB_COMMON_EVENT_H
@@ -21,23 +21,23 @@
 #include "common/signature.h"
 
 enum event_type {
-    EVENT_TOPIC_REGISTERED,         /**< location */
-    EVENT_TOPIC_DEREGISTERED,       /**< */
-    EVENT_TOPIC_ENDED,              /**< a copy in every partition: ends the topic's subscriptions there */
+    EVENT_TOPIC_REGISTERED,   /**< location */
+    EVENT_TOPIC_DEREGISTERED, /**< */
+    EVENT_TOPIC_ENDED, /**< a copy in every partition: ends the topic's subscriptions there */
     EVENT_SUBSCRIPTION_REQUESTED,   /**< request, secret?, method?, lease_seconds, location */
     EVENT_UNSUBSCRIPTION_REQUESTED, /**< request */
-    EVENT_SUBSCRIPTION_VERIFIED,    /**< request, at = start of the lease, offset = start position */
-    EVENT_SUBSCRIPTION_REFUSED,     /**< request, reason: not verified, nothing changes */
-    EVENT_UNSUBSCRIPTION_VERIFIED,  /**< request */
-    EVENT_SUBSCRIPTION_DENIED,      /**< the notice of a subscription that the hub ended was sent */
-    EVENT_SUBSCRIPTION_EXPIRED,     /**< deadline = the lease end that passed */
-    EVENT_SUBSCRIPTION_FORGOTTEN,   /**< deadline = the lease end whose resume window passed */
-    EVENT_DELIVERY_DETACHED,        /**< offset, base: from now on the position is its own */
-    EVENT_DELIVERY_PROGRESSED,      /**< offset, base: a detached one got this far */
-    EVENT_DELIVERY_ATTACHED,        /**< offset, base: from now on its shard's offset covers it */
-    EVENT_DELIVERY_SUSPENDED,       /**< offset, base, reason: as detached, and given up for now */
-    EVENT_DELIVERY_RECOVERED,       /**< base: a probe succeeded */
-    EVENT_DELIVERY_GONE,            /**< base: the callback answered 410 */
+    EVENT_SUBSCRIPTION_VERIFIED,   /**< request, at = start of the lease, offset = start position */
+    EVENT_SUBSCRIPTION_REFUSED,    /**< request, reason: not verified, nothing changes */
+    EVENT_UNSUBSCRIPTION_VERIFIED, /**< request */
+    EVENT_SUBSCRIPTION_DENIED,     /**< the notice of a subscription that the hub ended was sent */
+    EVENT_SUBSCRIPTION_EXPIRED,    /**< deadline = the lease end that passed */
+    EVENT_SUBSCRIPTION_FORGOTTEN,  /**< deadline = the lease end whose resume window passed */
+    EVENT_DELIVERY_DETACHED,       /**< offset, base: from now on the position is its own */
+    EVENT_DELIVERY_PROGRESSED,     /**< offset, base: a detached one got this far */
+    EVENT_DELIVERY_ATTACHED,       /**< offset, base: from now on its shard's offset covers it */
+    EVENT_DELIVERY_SUSPENDED,      /**< offset, base, reason: as detached, and given up for now */
+    EVENT_DELIVERY_RECOVERED,      /**< base: a probe succeeded */
+    EVENT_DELIVERY_GONE,           /**< base: the callback answered 410 */
     EVENT_TYPE_COUNT
 };
 
@@ -60,16 +60,18 @@ struct event {
 
 const char *event_type_name(enum event_type type);
 
-/** Encodes as JSON; the caller frees `*value` with free(). Cannot fail on an event with its fields. */
+/** Encodes as JSON; the caller frees `*value` with free(). Cannot fail on an event with its fields.
+ */
 char *event_encode(const struct event *event, size_t *length);
 
 /**
- * Decodes foreign bytes. ERROR_INVALID when malformed, of another version or of an unknown type; `*event`
- * then needs no event_fini.
+ * Decodes foreign bytes. ERROR_INVALID when malformed, of another version or of an unknown type;
+ * `*event` then needs no event_fini.
  */
 int event_decode(const void *value, size_t length, struct event *event, struct error *error);
 
-/** The entity key of the event: that of its subscription if it has a callback, else of its topic. */
+/** The entity key of the event: that of its subscription if it has a callback, else of its topic.
+ */
 char *event_key(const struct event *event);
 
 void event_fini(struct event *event);

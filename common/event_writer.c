@@ -41,8 +41,7 @@ struct event_writer *event_writer_new(struct kafka_producer *producer, const cha
 /* @locality producer thread */
 static void on_settled(struct kafka_receipt *receipt, rd_kafka_resp_err_t code, int64_t offset)
 {
-    struct sent_event *sent =
-        CONTAINER_OF(receipt, struct sent_event, receipt);
+    struct sent_event *sent = CONTAINER_OF(receipt, struct sent_event, receipt);
     if (sent->written)
         sent->written(sent->context, code, sent->partition, offset);
     free(sent->value);

@@ -8,8 +8,8 @@
 struct event_writer;
 
 /**
- * Called once for each accepted event, on the producer's thread, after Kafka has confirmed it (`code` 0, with
- * its partition and offset) or not. Must not block.
+ * Called once for each accepted event, on the producer's thread, after Kafka has confirmed it
+ * (`code` 0, with its partition and offset) or not. Must not block.
  */
 typedef void (*event_written_fn)(void *context, rd_kafka_resp_err_t code, int32_t partition,
                                  int64_t offset);
@@ -18,7 +18,8 @@ typedef void (*event_written_fn)(void *context, rd_kafka_resp_err_t code, int32_
 struct event_writer *event_writer_new(struct kafka_producer *producer, const char *events_topic,
                                       int32_t partitions, struct error *error);
 
-/** Encodes and sends; `event` stays the caller's. `written` may be NULL. On failure it is not called. */
+/** Encodes and sends; `event` stays the caller's. `written` may be NULL. On failure it is not
+ * called. */
 int event_writer_send(struct event_writer *writer, const struct event *event,
                       event_written_fn written, void *context, struct error *error);
 

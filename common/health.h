@@ -1,6 +1,6 @@
 /**
- * The endpoints that each program serves: /healthz (the process lives), /readyz (it can do its job),
- * /metrics, and MOSIP's /<program>/actuator/health.
+ * The endpoints that each program serves: /healthz (the process lives), /readyz (it can do its
+ * job), /metrics, and MOSIP's /<program>/actuator/health.
  */
 #ifndef WEBSUB_COMMON_HEALTH_H
 #define WEBSUB_COMMON_HEALTH_H

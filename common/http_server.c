@@ -203,7 +203,8 @@ static enum MHD_Result count_framing(void *context, enum MHD_ValueKind kind, con
     return MHD_YES;
 }
 
-/* A proxy before us may believe another of two lengths, and see other requests than we do (smuggling). */
+/* A proxy before us may believe another of two lengths, and see other requests than we do
+ * (smuggling). */
 static bool has_one_framing(const struct http_request *request)
 {
     int count = 0;
@@ -323,8 +324,8 @@ struct http_server *http_server_new(const struct http_server_options *options, s
     server->daemon = MHD_start_daemon(
         flags, options->port, NULL, NULL, on_access, NULL,
         /* first, so that complaints about the others are seen */
-        MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SOCK_ADDR,
-        (struct sockaddr *)&address, MHD_OPTION_THREAD_POOL_SIZE, threads,
+        MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address, MHD_OPTION_THREAD_POOL_SIZE, threads,
         MHD_OPTION_CONNECTION_LIMIT, options->connection_limit, MHD_OPTION_CONNECTION_TIMEOUT,
         options->idle_timeout_seconds, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)CONNECTION_MEMORY, MHD_OPTION_LISTEN_BACKLOG_SIZE, 1024u,

@@ -1,9 +1,9 @@
 /**
- * An HTTP server (libmicrohttpd, a pool of threads in poll mode) whose handlers never block: a request
- * that waits for something else is suspended and answered later from any thread.
+ * An HTTP server (libmicrohttpd, a pool of threads in poll mode) whose handlers never block: a
+ * request that waits for something else is suspended and answered later from any thread.
  *
- * Poll, not epoll: the epoll mode of libmicrohttpd 0.9.75 leaves suspended connections hanging when many
- * are resumed at once, until something else wakes the thread.
+ * Poll, not epoll: the epoll mode of libmicrohttpd 0.9.75 leaves suspended connections hanging when
+ * many are resumed at once, until something else wakes the thread.
  */
 #ifndef WEBSUB_COMMON_HTTP_SERVER_H
 #define WEBSUB_COMMON_HTTP_SERVER_H
@@ -19,8 +19,8 @@ struct http_server;
 struct http_request;
 
 /**
- * Called once for each request, when its body has arrived. Must lead to exactly one http_respond: before
- * it returns, or later from any thread. `request` lives until it has been answered.
+ * Called once for each request, when its body has arrived. Must lead to exactly one http_respond:
+ * before it returns, or later from any thread. `request` lives until it has been answered.
  *
  * @locality server thread
  */
@@ -55,12 +55,14 @@ const char *http_request_method(const struct http_request *request);
 const char *http_request_path(const struct http_request *request);
 /** What follows '?', as it was sent; "" when there is none. */
 const char *http_request_query(const struct http_request *request);
-/** First value of a header; NULL when it is not there. Only on the server thread, before answering. */
+/** First value of a header; NULL when it is not there. Only on the server thread, before answering.
+ */
 const char *http_request_header(const struct http_request *request, const char *name);
 /** The body, not NUL-terminated; owned by the request. */
 const char *http_request_body(const struct http_request *request, size_t *length);
 
-/** Handlers' own data; `free_context` is called when the request has been answered or its peer went. */
+/** Handlers' own data; `free_context` is called when the request has been answered or its peer
+ * went. */
 void http_request_set_context(struct http_request *request, void *context,
                               void (*free_context)(void *context));
 

@@ -47,8 +47,7 @@ int64_t json_take_integer(const json_t *object, const char *name, int64_t fallba
     return json_integer_value(value);
 }
 
-int64_t json_take_bounded(const json_t *object, const char *name, int64_t max,
-                          struct error *error)
+int64_t json_take_bounded(const json_t *object, const char *name, int64_t max, struct error *error)
 {
     int64_t value = json_take_integer(object, name, 0, error);
     if (value >= 0 && value <= max)

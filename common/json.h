@@ -15,14 +15,15 @@
 /** Parses one JSON object of version 1 ("v": 1); NULL on failure. Release with json_decref. */
 json_t *json_parse_record(const void *bytes, size_t length, struct error *error);
 
-/** A copy of string member `name`; NULL when it is not there (`*error` stays) or is no string (it is set). */
+/** A copy of string member `name`; NULL when it is not there (`*error` stays) or is no string (it
+ * is set). */
 char *json_take_string(const json_t *object, const char *name, struct error *error);
-/** The integer member `name`, or `fallback` when it is not there; sets `*error` when it is no integer. */
+/** The integer member `name`, or `fallback` when it is not there; sets `*error` when it is no
+ * integer. */
 int64_t json_take_integer(const json_t *object, const char *name, int64_t fallback,
                           struct error *error);
 /** The integer member `name`, 0 when it is not there; sets `*error` unless it is in [0, max]. */
-int64_t json_take_bounded(const json_t *object, const char *name, int64_t max,
-                          struct error *error);
+int64_t json_take_bounded(const json_t *object, const char *name, int64_t max, struct error *error);
 bool json_take_bool(const json_t *object, const char *name, struct error *error);
 
 /** Sets a member unless `value` is NULL. */

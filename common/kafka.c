@@ -175,8 +175,8 @@ rd_kafka_topic_t *kafka_topic_warm_up(rd_kafka_t *rk, const char *name, int time
 {
     const struct rd_kafka_metadata *metadata;
     rd_kafka_topic_t *topic = rd_kafka_topic_new(rk, name, NULL);
-    if (topic && rd_kafka_metadata(rk, 0, topic, &metadata, timeout_ms) ==
-                     RD_KAFKA_RESP_ERR_NO_ERROR)
+    if (topic &&
+        rd_kafka_metadata(rk, 0, topic, &metadata, timeout_ms) == RD_KAFKA_RESP_ERR_NO_ERROR)
         rd_kafka_metadata_destroy(metadata);
     return topic;
 }

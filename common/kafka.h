@@ -1,9 +1,9 @@
 /**
- * librdkafka, as all programs use it: handles made from the configuration, topics created and checked,
- * confirmed produce, waiting for the broker.
+ * librdkafka, as all programs use it: handles made from the configuration, topics created and
+ * checked, confirmed produce, waiting for the broker.
  *
- * librdkafka's own log lines and errors go to our log ("kafka.client"); its threads call nothing else of
- * ours. A property that librdkafka rejects is ERROR_CONFIG with librdkafka's message.
+ * librdkafka's own log lines and errors go to our log ("kafka.client"); its threads call nothing
+ * else of ours. A property that librdkafka rejects is ERROR_CONFIG with librdkafka's message.
  */
 #ifndef WEBSUB_COMMON_KAFKA_H
 #define WEBSUB_COMMON_KAFKA_H
@@ -21,11 +21,11 @@ struct kafka_names {
     char *state;
     char *dead_letters;
     char *attempts;
-    char *pool;                /**< the message topic that pooled WebSub topics share */
-    char *messages_prefix;     /**< of dedicated message topics */
+    char *pool;            /**< the message topic that pooled WebSub topics share */
+    char *messages_prefix; /**< of dedicated message topics */
     char *group_consolidator;
     char *group_dispatchers;
-    char *group_shard_prefix;  /**< + shard number */
+    char *group_shard_prefix; /**< + shard number */
 };
 
 void kafka_names_init(struct kafka_names *names, const struct config *config);
@@ -38,27 +38,28 @@ struct kafka_property {
 };
 
 /**
- * A client handle: bootstrap servers, then `properties`, then the user's kafka.properties. Consumers get
- * enable.auto.commit=false, isolation.level=read_committed and partition EOF events from here. `opaque` is
- * what librdkafka's callbacks get. `configure` (or NULL) may set callbacks on the conf.
- * Does not wait for a broker. @returns NULL on failure.
+ * A client handle: bootstrap servers, then `properties`, then the user's kafka.properties.
+ * Consumers get enable.auto.commit=false, isolation.level=read_committed and partition EOF events
+ * from here. `opaque` is what librdkafka's callbacks get. `configure` (or NULL) may set callbacks
+ * on the conf. Does not wait for a broker. @returns NULL on failure.
  */
 rd_kafka_t *kafka_client_new(const struct config *config, rd_kafka_type_t type,
                              const struct kafka_property *properties,
                              void (*configure)(rd_kafka_conf_t *conf), void *opaque,
                              struct error *error);
 
-
 /**
- * Lets `rk` learn about a topic before it is assigned: librdkafka 2.0 otherwise finds the leader of a topic
- * that is new to it only at its next periodic scan, up to a second later. Blocks for a round trip, at most
- * `timeout_ms`. @returns a handle that keeps the knowledge, for rd_kafka_topic_destroy, or NULL.
+ * Lets `rk` learn about a topic before it is assigned: librdkafka 2.0 otherwise finds the leader of
+ * a topic that is new to it only at its next periodic scan, up to a second later. Blocks for a
+ * round trip, at most `timeout_ms`. @returns a handle that keeps the knowledge, for
+ * rd_kafka_topic_destroy, or NULL.
  */
 rd_kafka_topic_t *kafka_topic_warm_up(rd_kafka_t *rk, const char *name, int timeout_ms);
 
 /**
- * Waits up to `timeout_ms` for a first message, then takes what is there already, up to `max`. (A plain
- * rd_kafka_consume_batch_queue waits its full time-out for the batch to fill.) @returns how many.
+ * Waits up to `timeout_ms` for a first message, then takes what is there already, up to `max`. (A
+ * plain rd_kafka_consume_batch_queue waits its full time-out for the batch to fill.) @returns how
+ * many.
  */
 size_t kafka_consume(rd_kafka_queue_t *queue, int timeout_ms, rd_kafka_message_t **messages,
                      size_t max);

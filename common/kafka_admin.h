@@ -1,4 +1,5 @@
-/** Kafka topics: created with our settings when missing, checked when they exist. Blocking calls. */
+/** Kafka topics: created with our settings when missing, checked when they exist. Blocking calls.
+ */
 #ifndef WEBSUB_COMMON_KAFKA_ADMIN_H
 #define WEBSUB_COMMON_KAFKA_ADMIN_H
 
@@ -11,12 +12,12 @@ struct kafka_layout {
 };
 
 /**
- * Waits for a broker to answer (logs "kafka.waiting" meanwhile), creates what is missing of the fixed
- * topics (events, state, dead letters, attempts, pool), and checks what exists: events and state have the
- * same number of partitions, state is compacted, events are not (else ERROR_CONFIG).
+ * Waits for a broker to answer (logs "kafka.waiting" meanwhile), creates what is missing of the
+ * fixed topics (events, state, dead letters, attempts, pool), and checks what exists: events and
+ * state have the same number of partitions, state is compacted, events are not (else ERROR_CONFIG).
  *
- * A broker that cannot create topics (no controller: an embedded one) is expected to have them, or to make
- * them when they are asked for.
+ * A broker that cannot create topics (no controller: an embedded one) is expected to have them, or
+ * to make them when they are asked for.
  *
  * @param stop asked about once a second; when it answers true, ERROR_CONFLICT is returned.
  */

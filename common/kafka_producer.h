@@ -1,6 +1,6 @@
 /**
- * Confirmed, asynchronous produce. A record is written when its delivery report says so, and ownership of
- * what the caller handed in is settled there, exactly once, never at enqueue.
+ * Confirmed, asynchronous produce. A record is written when its delivery report says so, and
+ * ownership of what the caller handed in is settled there, exactly once, never at enqueue.
  */
 #ifndef WEBSUB_COMMON_KAFKA_PRODUCER_H
 #define WEBSUB_COMMON_KAFKA_PRODUCER_H
@@ -10,9 +10,10 @@
 struct kafka_producer;
 
 /**
- * Embedded by callers in what waits for a record. `settled` is called exactly once for each successful
- * kafka_producer_send, on the producer's thread; it must not block. `code` 0 means that all in-sync
- * replicas have the record, at `offset`; any other means that it may or may not have been written.
+ * Embedded by callers in what waits for a record. `settled` is called exactly once for each
+ * successful kafka_producer_send, on the producer's thread; it must not block. `code` 0 means that
+ * all in-sync replicas have the record, at `offset`; any other means that it may or may not have
+ * been written.
  */
 struct kafka_receipt {
     void (*settled)(struct kafka_receipt *receipt, rd_kafka_resp_err_t code, int64_t offset);
@@ -29,7 +30,8 @@ struct kafka_record {
     int64_t timestamp_ms;        /**< 0: now */
 };
 
-/** Starts a producer (idempotent, acks=all) and its thread. `timeout_ms` 0: records never time out. */
+/** Starts a producer (idempotent, acks=all) and its thread. `timeout_ms` 0: records never time out.
+ */
 struct kafka_producer *kafka_producer_new(const struct config *config, int64_t timeout_ms,
                                           struct error *error);
 
@@ -40,8 +42,8 @@ int kafka_producer_send(struct kafka_producer *producer, const struct kafka_reco
 rd_kafka_t *kafka_producer_handle(struct kafka_producer *producer);
 
 /**
- * Waits up to `flush_ms` for outstanding records and settles the rest as failed, on this thread; afterwards
- * nothing is outstanding. Nothing may be sent any more.
+ * Waits up to `flush_ms` for outstanding records and settles the rest as failed, on this thread;
+ * afterwards nothing is outstanding. Nothing may be sent any more.
  */
 void kafka_producer_drain(struct kafka_producer *producer, int flush_ms);
 

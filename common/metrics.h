@@ -1,7 +1,7 @@
 /**
- * Metrics in Prometheus' text format. All metrics are registered before threads start; values are then
- * changed from any thread without locks. A metric is a name, a help text and fixed labels; metrics of one
- * name are registered one after the other.
+ * Metrics in Prometheus' text format. All metrics are registered before threads start; values are
+ * then changed from any thread without locks. A metric is a name, a help text and fixed labels;
+ * metrics of one name are registered one after the other.
  */
 #ifndef WEBSUB_COMMON_METRICS_H
 #define WEBSUB_COMMON_METRICS_H
@@ -32,8 +32,8 @@ struct metrics *metrics_new(void);
 void metrics_free(struct metrics *metrics);
 
 /**
- * Names, helps and labels are literals, or stay as long as `metrics`. `labels` is what stands between the
- * braces ("mode=\"publish\"") or NULL. The result lives as long as `metrics`.
+ * Names, helps and labels are literals, or stay as long as `metrics`. `labels` is what stands
+ * between the braces ("mode=\"publish\"") or NULL. The result lives as long as `metrics`.
  */
 struct counter *metrics_counter(struct metrics *metrics, const char *name, const char *help,
                                 const char *labels);

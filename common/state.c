@@ -149,7 +149,8 @@ static void decode_pending(const json_t *object, struct pending_request *request
     free(mode);
     request->secret = json_take_string(object, "secret", problem);
     request->method = take_method(object, problem);
-    request->lease_seconds = json_take_bounded(object, "lease_seconds", RECORD_MAX_SECONDS, problem);
+    request->lease_seconds =
+        json_take_bounded(object, "lease_seconds", RECORD_MAX_SECONDS, problem);
     request->requested_at_ms = json_take_bounded(object, "requested_at", RECORD_MAX_MS, problem);
     take_location(object, &request->location, problem);
     if (!request->unsubscribe && (!request->location.kafka_topic || request->lease_seconds == 0))

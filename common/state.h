@@ -1,14 +1,14 @@
 /**
- * State: one record per topic or subscription in the compacted state topic, and one progress record per
- * partition. Written by the consolidator only; read by hub (view) and dispatcher (shards).
+ * State: one record per topic or subscription in the compacted state topic, and one progress record
+ * per partition. Written by the consolidator only; read by hub (view) and dispatcher (shards).
  *
- * Key: the entity key (id.h), or "progress". Value: JSON with "v": 1; NULL is a tombstone. Unknown fields are
- * ignored.
+ * Key: the entity key (id.h), or "progress". Value: JSON with "v": 1; NULL is a tombstone. Unknown
+ * fields are ignored.
  *
- * Progress: every transaction writes, to each state partition that it folded events for, up to which
- * offset of the events partition of the same number the state is complete. Readers can thus tell "does
- * not exist" from "not folded yet", and dispatchers can tell which subscriptions a shard's committed
- * offset covers (dispatcher/position.h).
+ * Progress: every transaction writes, to each state partition that it folded events for, up to
+ * which offset of the events partition of the same number the state is complete. Readers can thus
+ * tell "does not exist" from "not folded yet", and dispatchers can tell which subscriptions a
+ * shard's committed offset covers (dispatcher/position.h).
  */
 #ifndef WEBSUB_COMMON_STATE_H
 #define WEBSUB_COMMON_STATE_H
@@ -24,7 +24,8 @@
 
 #define STATE_PROGRESS_KEY "progress"
 
-/** Requests waiting for verification, oldest first; they are verified strictly one after the other. */
+/** Requests waiting for verification, oldest first; they are verified strictly one after the other.
+ */
 #define STATE_MAX_PENDING 8
 
 struct topic_state {
@@ -58,8 +59,8 @@ struct pending_request {
 struct position {
     int64_t offset; /**< the next message to deliver, as of event `set` */
     int64_t set;    /**< event that last wrote this position */
-    int64_t base;   /**< event that last moved it other than by delivering: verification or command */
-    bool detached;  /**< true: only this record tells; false: the shard's offset may be further */
+    int64_t base; /**< event that last moved it other than by delivering: verification or command */
+    bool detached; /**< true: only this record tells; false: the shard's offset may be further */
 };
 
 struct subscription_state {
@@ -100,8 +101,9 @@ char *state_encode_subscription(const struct subscription_state *subscription, s
 char *state_encode_progress(int64_t next_events_offset, size_t *length);
 
 /**
- * Decodes foreign bytes; `value` NULL is a tombstone. ERROR_INVALID when malformed, of another version, of
- * an unknown kind of key, or when key and contents disagree; `*record` then needs no cleanup.
+ * Decodes foreign bytes; `value` NULL is a tombstone. ERROR_INVALID when malformed, of another
+ * version, of an unknown kind of key, or when key and contents disagree; `*record` then needs no
+ * cleanup.
  */
 int state_decode(const char *key, size_t key_length, const void *value, size_t value_length,
                  struct state_record *record, struct error *error);

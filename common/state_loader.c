@@ -17,13 +17,12 @@ struct state_loader {
 struct state_loader *state_loader_new(const struct config *config, const struct kafka_names *names,
                                       struct error *error)
 {
-    /* Neither handle joins a group or commits; the name is only there because consumers need one. */
-    const struct kafka_property reader[] = {{"group.id", "websub-state-loader"},
-                                            {"fetch.wait.max.ms", "50"},
-                                            {NULL, NULL}};
-    const struct kafka_property watermarks[] = {{"group.id", "websub-state-loader"},
-                                                {"isolation.level", "read_uncommitted"},
-                                                {NULL, NULL}};
+    /* Neither handle joins a group or commits; the name is only there because consumers need one.
+     */
+    const struct kafka_property reader[] = {
+        {"group.id", "websub-state-loader"}, {"fetch.wait.max.ms", "50"}, {NULL, NULL}};
+    const struct kafka_property watermarks[] = {
+        {"group.id", "websub-state-loader"}, {"isolation.level", "read_uncommitted"}, {NULL, NULL}};
     struct state_loader *loader = xcalloc(1, sizeof(*loader));
     loader->topic = xstrdup(names->state);
     loader->reader = kafka_client_new(config, RD_KAFKA_CONSUMER, reader, NULL, NULL, error);
@@ -80,8 +79,7 @@ static int read_to_end(struct state_loader *loader, int64_t end, int timeout_ms,
             continue;
         }
         /* At the last stable offset, which may be before the end: then there is more to come. */
-        bool done =
-            message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF && message->offset >= end;
+        bool done = message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF && message->offset >= end;
         if (!message->err) {
             state_take_message(message, take, context, &malformed);
             deadline = clock_monotonic_ms() + timeout_ms;

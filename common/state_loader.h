@@ -1,4 +1,5 @@
-/** Reads partitions of the state topic from the beginning to the end that they have now. Blocking. */
+/** Reads partitions of the state topic from the beginning to the end that they have now. Blocking.
+ */
 #ifndef WEBSUB_COMMON_STATE_LOADER_H
 #define WEBSUB_COMMON_STATE_LOADER_H
 
@@ -17,8 +18,8 @@ void state_loader_free(struct state_loader *loader);
 
 /**
  * Reads `partition` completely: up to the end of what was written, including a transaction that was
- * decided but whose marker has not arrived yet. (Reading only to the last stable offset could miss the
- * records of a transaction whose offsets are committed already.)
+ * decided but whose marker has not arrived yet. (Reading only to the last stable offset could miss
+ * the records of a transaction whose offsets are committed already.)
  *
  * ERROR_TIMEOUT after `timeout_ms` without any progress; then records may have been passed already.
  */
@@ -26,8 +27,8 @@ int state_loader_load(struct state_loader *loader, int32_t partition, int timeou
                       state_record_fn take, void *context, struct error *error);
 
 /**
- * Decodes a consumed state message and hands it to `take`; a malformed one is logged ("state.malformed"),
- * counted in `*malformed` and skipped.
+ * Decodes a consumed state message and hands it to `take`; a malformed one is logged
+ * ("state.malformed"), counted in `*malformed` and skipped.
  */
 void state_take_message(const rd_kafka_message_t *message, state_record_fn take, void *context,
                         uint64_t *malformed);

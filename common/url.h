@@ -44,8 +44,9 @@ void url_append_query(struct buffer *out, const char *url, const char *parameter
 int url_origin(const char *url, struct buffer *out);
 
 /**
- * Decodes percent-encodings of unreserved characters (RFC 3986 section 2.3) in place, so that equivalent
- * spellings of a URL are one (WebSub item 13): "%7E" becomes "~", "%2F" stays. Only for http(s) URLs.
+ * Decodes percent-encodings of unreserved characters (RFC 3986 section 2.3) in place, so that
+ * equivalent spellings of a URL are one (WebSub item 13): "%7E" becomes "~", "%2F" stays. Only for
+ * http(s) URLs.
  */
 void url_normalize(char *url);
 

@@ -48,8 +48,7 @@ static void on_state_record(void *context, int32_t partition, const char *key, s
 static int open_partition(struct engine *engine, int32_t number, int64_t committed,
                           struct error *error)
 {
-    struct partition *partition =
-        partition_new(number, engine->config->consolidator.resume_window);
+    struct partition *partition = partition_new(number, engine->config->consolidator.resume_window);
     if (state_loader_load(engine->loader, number, LOAD_MS, on_state_record, partition, error) !=
         0) {
         partition_free(partition);
@@ -73,8 +72,8 @@ static void close_partition(struct engine *engine, int32_t number)
 }
 
 /**
- * Fetches the committed offsets of `list` into it, then loads the partitions' state: in this order, see
- * engine.h.
+ * Fetches the committed offsets of `list` into it, then loads the partitions' state: in this order,
+ * see engine.h.
  */
 static int open_partitions(struct engine *engine, rd_kafka_topic_partition_list_t *list,
                            struct error *error)
@@ -180,8 +179,7 @@ static int produce_event(struct engine *engine, int32_t partition, const struct 
 {
     size_t length;
     char *key = event_key(event), *value = event_encode(event, &length);
-    int result =
-        produce(engine, engine->names->events, partition, key, value, length, error);
+    int result = produce(engine, engine->names->events, partition, key, value, length, error);
     free(key);
     free(value);
     return result;
@@ -241,9 +239,9 @@ static int write_due(struct engine *engine, struct error *error)
     int64_t now = clock_wall_ms();
     for (int32_t i = 0; i < engine->partition_count; i++) {
         struct event event;
-        for (int64_t n = 0; engine->partitions[i] &&
-                            n < engine->config->consolidator.batch_events &&
-                            partition_take_due(engine->partitions[i], now, &event);
+        for (int64_t n = 0;
+             engine->partitions[i] && n < engine->config->consolidator.batch_events &&
+             partition_take_due(engine->partitions[i], now, &event);
              n++) {
             int result = produce_event(engine, i, &event, error);
             event_fini(&event);
@@ -337,7 +335,8 @@ static void take_message(struct engine *engine, rd_kafka_message_t *message)
     if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
         engine->eof[message->partition] = message->offset;
     else
-        log_warning("consolidator.read_failed", LOG_STR("reason", rd_kafka_message_errstr(message)));
+        log_warning("consolidator.read_failed",
+                    LOG_STR("reason", rd_kafka_message_errstr(message)));
     rd_kafka_message_destroy(message);
 }
 
@@ -369,7 +368,8 @@ static bool has_work(struct engine *engine)
     return false;
 }
 
-/** After a failed transaction memory is ahead of Kafka: forget it, and go back to what was committed. */
+/** After a failed transaction memory is ahead of Kafka: forget it, and go back to what was
+ * committed. */
 static int start_over(struct engine *engine, struct error *error)
 {
     rd_kafka_topic_partition_list_t *list = NULL;
@@ -449,8 +449,7 @@ static int make_producer(struct engine *engine, struct error *error)
     char *id = xasprintf("%sconsolidator-%s", engine->config->kafka.topic_prefix,
                          engine->config->consolidator.instance_id);
     char timeout_ms[32];
-    snprintf(timeout_ms, sizeof(timeout_ms), "%" PRId64,
-             engine->config->kafka.transaction_timeout);
+    snprintf(timeout_ms, sizeof(timeout_ms), "%" PRId64, engine->config->kafka.transaction_timeout);
     const struct kafka_property properties[] = {
         {"transactional.id", id},
         {"transaction.timeout.ms", timeout_ms},
@@ -490,8 +489,8 @@ struct engine *engine_new(const struct config *config, const struct kafka_names 
     engine->eof = xcalloc((size_t)partitions, sizeof(*engine->eof));
     engine->batch = xcalloc((size_t)config->consolidator.batch_events, sizeof(*engine->batch));
     engine->loader = state_loader_new(config, names, error);
-    if (!engine->loader || make_producer(engine, error) != 0 ||
-        make_consumer(engine, error) != 0 || join(engine, error) != 0) {
+    if (!engine->loader || make_producer(engine, error) != 0 || make_consumer(engine, error) != 0 ||
+        join(engine, error) != 0) {
         engine_free(engine);
         return NULL;
     }

@@ -1,6 +1,7 @@
 /**
- * The state of one partition in memory: topics, subscriptions, subscriptions by topic, and subscriptions by
- * when time will do something to them. Not thread-safe; owned by the consolidating thread.
+ * The state of one partition in memory: topics, subscriptions, subscriptions by topic, and
+ * subscriptions by when time will do something to them. Not thread-safe; owned by the consolidating
+ * thread.
  */
 #ifndef WEBSUB_CONSOLIDATOR_ENTITIES_H
 #define WEBSUB_CONSOLIDATOR_ENTITIES_H
@@ -21,8 +22,9 @@ struct topic_members;
 
 struct subscription_entity {
     char id[ID_HEX_SIZE];
-    struct subscription_state *state; /**< NULL only between removal from state and from the table */
-    int64_t due_ms;                   /**< INT64_MAX: not in the tree */
+    struct subscription_state
+        *state;     /**< NULL only between removal from state and from the table */
+    int64_t due_ms; /**< INT64_MAX: not in the tree */
     struct topic_members *topic;
     struct subscription_entity *previous, *next; /**< of the same topic */
     RB_ENTRY(subscription_entity) by_due;
@@ -49,7 +51,8 @@ struct subscription_entity *entities_find_subscription(struct entities *entities
 void entities_put_topic(struct entities *entities, const char *topic, struct topic_state *state);
 /** Removes a topic whose state was freed already. */
 void entities_drop_topic(struct entities *entities, struct topic_entity *entity);
-/** As entities_put_topic. Putting the state that is there already tells that it was changed in place. */
+/** As entities_put_topic. Putting the state that is there already tells that it was changed in
+ * place. */
 struct subscription_entity *entities_put_subscription(struct entities *entities, const char *id,
                                                       struct subscription_state *state);
 

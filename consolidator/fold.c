@@ -37,7 +37,8 @@ static int pending_find(const struct subscription_state *s, const struct event *
 static void pending_add(struct subscription_state *s, const struct event *event)
 {
     if (s->pending_count == STATE_MAX_PENDING) {
-        /* Someone floods: the newest stands for what was wanted last, the one before it gives way. */
+        /* Someone floods: the newest stands for what was wanted last, the one before it gives way.
+         */
         pending_request_fini(&s->pending[--s->pending_count]);
     } else {
         s->pending = xrealloc(s->pending, (s->pending_count + 1) * sizeof(*s->pending));

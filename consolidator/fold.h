@@ -1,15 +1,16 @@
 /**
- * The state machine of topics and subscriptions: (state, event) -> state'. Pure: no I/O, no clock, no
- * globals, and the same events always give the same state.
+ * The state machine of topics and subscriptions: (state, event) -> state'. Pure: no I/O, no clock,
+ * no globals, and the same events always give the same state.
  *
  * Invariants (WebSub sections 5.1 - 5.3, and the promises P2, P4, P5):
- *  - A request changes nothing but the list of pending ones until it is verified; a failed verification
- *    only removes it from that list.
+ *  - A request changes nothing but the list of pending ones until it is verified; a failed
+ * verification only removes it from that list.
  *  - Pending requests are settled in their order: settling one drops those before it.
- *  - A position moves by delivering only under the `base` that the dispatcher knew. So what a dispatcher
- *    writes late - after an unsubscription, a new subscription, an operator's command - has no effect.
- *  - A renewal (active, suspended or lapsed) keeps the position; a first verification sets it, and so
- *    does one after an unsubscription, since that left no state.
+ *  - A position moves by delivering only under the `base` that the dispatcher knew. So what a
+ * dispatcher writes late - after an unsubscription, a new subscription, an operator's command - has
+ * no effect.
+ *  - A renewal (active, suspended or lapsed) keeps the position; a first verification sets it, and
+ * so does one after an unsubscription, since that left no state.
  *  - An event that does not fit the state is ignored: events may come twice.
  */
 #ifndef WEBSUB_CONSOLIDATOR_FOLD_H
@@ -25,18 +26,20 @@ enum fold_outcome {
 };
 
 /**
- * Folds an event about a subscription, or EVENT_TOPIC_ENDED of its topic. `*state` is NULL when there is
- * none; it is changed in place, created or freed. `sequence`: the event's offset in its partition.
+ * Folds an event about a subscription, or EVENT_TOPIC_ENDED of its topic. `*state` is NULL when
+ * there is none; it is changed in place, created or freed. `sequence`: the event's offset in its
+ * partition.
  */
 enum fold_outcome fold_subscription(struct subscription_state **state, const struct event *event,
                                     int64_t sequence);
 
-/** Folds EVENT_TOPIC_REGISTERED or _DEREGISTERED; FOLD_REMOVED: EVENT_TOPIC_ENDED is to be spread. */
+/** Folds EVENT_TOPIC_REGISTERED or _DEREGISTERED; FOLD_REMOVED: EVENT_TOPIC_ENDED is to be spread.
+ */
 enum fold_outcome fold_topic(struct topic_state **state, const struct event *event);
 
 /**
- * What time alone will do to a subscription: the wall-clock time at which the event `*type` (expired or
- * forgotten, with `*deadline`) is due, or INT64_MAX.
+ * What time alone will do to a subscription: the wall-clock time at which the event `*type`
+ * (expired or forgotten, with `*deadline`) is due, or INT64_MAX.
  */
 int64_t fold_next_due(const struct subscription_state *state, int64_t resume_window_ms,
                       enum event_type *type, int64_t *deadline);

@@ -39,10 +39,10 @@ static void register_metrics(struct engine_metrics *m, struct metrics *metrics)
 {
     m->folded = metrics_counter(metrics, "websub_consolidator_events_total",
                                 "Events read, by what became of them", "outcome=\"folded\"");
-    m->ignored = metrics_counter(metrics, "websub_consolidator_events_total", "",
-                                 "outcome=\"ignored\"");
-    m->malformed = metrics_counter(metrics, "websub_consolidator_events_total", "",
-                                   "outcome=\"malformed\"");
+    m->ignored =
+        metrics_counter(metrics, "websub_consolidator_events_total", "", "outcome=\"ignored\"");
+    m->malformed =
+        metrics_counter(metrics, "websub_consolidator_events_total", "", "outcome=\"malformed\"");
     m->transactions = metrics_counter(metrics, "websub_consolidator_transactions_total",
                                       "Kafka transactions by outcome", "outcome=\"committed\"");
     m->aborted = metrics_counter(metrics, "websub_consolidator_transactions_total", "",

@@ -6,7 +6,8 @@
 #include "common/id.h"
 #include "common/panic.h"
 
-/* A due event that was written is folded within moments; written again only if that did not happen. */
+/* A due event that was written is folded within moments; written again only if that did not happen.
+ */
 enum { DUE_AGAIN_MS = 30 * 1000 };
 
 struct partition *partition_new(int32_t number, int64_t resume_window_ms)
@@ -30,9 +31,8 @@ static void schedule(struct partition *partition, struct subscription_entity *en
 {
     enum event_type type;
     int64_t deadline;
-    entities_set_due(
-        &partition->entities, entity,
-        fold_next_due(entity->state, partition->resume_window_ms, &type, &deadline));
+    entities_set_due(&partition->entities, entity,
+                     fold_next_due(entity->state, partition->resume_window_ms, &type, &deadline));
 }
 
 /** A tombstone tells only by its key what is gone. */
@@ -65,8 +65,8 @@ void partition_load(struct partition *partition, const char *key, size_t key_len
     } else {
         struct subscription_state *subscription = record->value.subscription;
         record->value.subscription = NULL;
-        schedule(partition, entities_put_subscription(&partition->entities, subscription->id,
-                                                      subscription));
+        schedule(partition,
+                 entities_put_subscription(&partition->entities, subscription->id, subscription));
     }
 }
 

@@ -22,20 +22,22 @@ void partition_load(struct partition *partition, const char *key, size_t key_len
                     struct state_record *record);
 
 /**
- * Told of each entity that an event changed: `value` NULL is a tombstone. Key and value are only valid
- * during the call. Returns 0, or -1 to stop.
+ * Told of each entity that an event changed: `value` NULL is a tombstone. Key and value are only
+ * valid during the call. Returns 0, or -1 to stop.
  */
 typedef int (*partition_changed_fn)(void *context, const char *key, const char *value,
                                     size_t length);
 
 /**
  * Folds one event into memory. `*topic_ended`: EVENT_TOPIC_ENDED is to be spread to all partitions.
- * @returns 1 when something changed, 0 when the event was ignored, -1 when `changed` wanted to stop.
+ * @returns 1 when something changed, 0 when the event was ignored, -1 when `changed` wanted to
+ * stop.
  */
 int partition_fold(struct partition *partition, const struct event *event, int64_t sequence,
                    partition_changed_fn changed, void *context, bool *topic_ended);
 
-/** Fills `*event` (to be finished with event_fini) with what is due at `now_ms`; false: nothing is. */
+/** Fills `*event` (to be finished with event_fini) with what is due at `now_ms`; false: nothing is.
+ */
 bool partition_take_due(struct partition *partition, int64_t now_ms, struct event *event);
 
 #endif

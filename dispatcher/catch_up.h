@@ -26,7 +26,7 @@ struct chunk {
     int64_t from;
     int64_t to; /**< read up to, but not including, this offset */
     /* the answer */
-    bool failed;      /**< nothing could be read: ask again later */
+    bool failed;         /**< nothing could be read: ask again later */
     int64_t next_offset; /**< everything before it has been read; `to`: the range is complete */
     int64_t lost;        /**< offsets that Kafka had dropped already (retention) */
     size_t count;

@@ -1,7 +1,7 @@
 /**
- * Names for where messages come from, shared by all threads and compared by pointer: a message partition in
- * Kafka, and within it a channel, the messages of one WebSub topic. Made once, kept for the life of the
- * process, immutable but for the slots that are marked with their owner.
+ * Names for where messages come from, shared by all threads and compared by pointer: a message
+ * partition in Kafka, and within it a channel, the messages of one WebSub topic. Made once, kept
+ * for the life of the process, immutable but for the slots that are marked with their owner.
  */
 #ifndef WEBSUB_DISPATCHER_CHANNEL_H
 #define WEBSUB_DISPATCHER_CHANNEL_H

@@ -1,18 +1,21 @@
 /*
  * Taking over and handing over a shard.
  *
- *   assigned -> its state is read from the beginning to the end -> the offsets of its group are fetched
+ *   assigned -> its state is read from the beginning to the end -> the offsets of its group are
+ * fetched
  *   -> its subscriptions go to their loops, each at position_resume().
  *
- *   to be revoked -> loops start nothing new, wait for what is under way (bounded) and report positions
- *   -> these are committed -> only then the partition is given back. So the next owner repeats nothing.
+ *   to be revoked -> loops start nothing new, wait for what is under way (bounded) and report
+ * positions
+ *   -> these are committed -> only then the partition is given back. So the next owner repeats
+ * nothing.
  *
- *   lost (we were away for longer than the session time-out) -> everything of the shard is dropped at once,
- *   nothing is committed: it has another owner already.
+ *   lost (we were away for longer than the session time-out) -> everything of the shard is dropped
+ * at once, nothing is committed: it has another owner already.
  *
- * A process that was stopped and wakes up does not know that it was away. Therefore loops start deliveries
- * only until dispatcher.member_until_ms, and that moves on only by an answer of the group's coordinator
- * that checks our generation (a commit in the dispatchers' own group).
+ * A process that was stopped and wakes up does not know that it was away. Therefore loops start
+ * deliveries only until dispatcher.member_until_ms, and that moves on only by an answer of the
+ * group's coordinator that checks our generation (a commit in the dispatchers' own group).
  */
 #include "dispatcher/control.h"
 
@@ -31,12 +34,15 @@
 
 enum {
     POLL_MS = 100,
+    BUSY_POLL_MS = 10,
     CLOSE_MS = 3000,
     REFETCH_MS = 1000,
-    REFRESH_MS = 3600 * 1000, /* commits that do not move are written again: Kafka forgets old ones */
+    REFRESH_MS =
+        3600 * 1000, /* commits that do not move are written again: Kafka forgets old ones */
 };
 
-/** Positions collected from all loops, and what the shards' state contained when they were asked. */
+/** Positions collected from all loops, and what the shards' state contained when they were asked.
+ */
 struct snapshot {
     struct collection collection;
     struct task task;
@@ -57,6 +63,8 @@ struct control {
     atomic_bool dead;
 
     struct channels channels;
+    struct shard_offsets *offsets;
+    uint32_t incarnations;
     int32_t shard_count;
     struct shard **shards; /* by number; NULL: not ours */
     uint64_t serial;
@@ -100,22 +108,25 @@ static void fetch_offsets(struct control *control, struct shard *shard)
 {
     shard->phase = SHARD_RESOLVING;
     shard_needed_partitions(shard, &control->channels);
-    if (shard_offsets_fetch(shard, control->rk, control->dispatcher->names.group_shard_prefix,
-                            control->queue))
+    if (shard_offsets_fetch(control->offsets, shard))
         return;
     shard_go_live(shard, control->dispatcher, &control->channels);
     update_ready(control, false);
 }
 
-static void on_offsets_fetched(struct control *control, rd_kafka_event_t *event)
+static struct shard *find_shard(void *context, int32_t number)
 {
-    struct shard *shard = shard_of(control, (int32_t)(intptr_t)rd_kafka_event_opaque(event));
-    struct error error;
-    if (!shard || shard->phase != SHARD_RESOLVING)
+    return shard_of(context, number);
+}
+
+static void on_offsets_fetched(void *context, struct shard *shard, const struct error *error)
+{
+    struct control *control = context;
+    if (shard->phase != SHARD_RESOLVING)
         return;
-    if (shard_offsets_fetched(shard, &control->channels, event, &error) != 0) {
+    if (error) {
         log_warning("dispatcher.offsets_unknown", LOG_INT("shard", shard->number),
-                    LOG_STR("reason", error.message));
+                    LOG_STR("reason", error->message));
         shard->refetch_ms = clock_monotonic_ms() + REFETCH_MS;
         return;
     }
@@ -184,8 +195,7 @@ static void merge(struct control *control, const struct snapshot *snapshot)
         struct shard_offset *offset = shard_get_offset(shard, item->partition);
         if (offset->serial != snapshot->serial) {
             offset->serial = snapshot->serial;
-            offset->wanted =
-                (struct shard_commit){item->offset, snapshot->folded[item->shard]};
+            offset->wanted = (struct shard_commit){item->offset, snapshot->folded[item->shard]};
         } else if (item->offset < offset->wanted.offset) {
             offset->wanted.offset = item->offset;
         }
@@ -198,8 +208,7 @@ static void commit_shards(struct control *control, enum shard_phase phase)
     for (int32_t i = 0; i < control->shard_count; i++) {
         struct shard *shard = control->shards[i];
         if (shard && shard->phase == phase)
-            shard_offsets_commit(shard, control->rk, control->dispatcher->names.group_shard_prefix,
-                                 refresh_before, control->queue);
+            shard_offsets_commit(control->offsets, shard, refresh_before);
     }
 }
 
@@ -230,8 +239,8 @@ static void on_collected(struct collection *collection)
 
 static struct snapshot *snapshot_new(struct control *control, int answers)
 {
-    struct snapshot *snapshot = xcalloc(
-        1, sizeof(*snapshot) + (size_t)control->shard_count * sizeof(snapshot->folded[0]));
+    struct snapshot *snapshot =
+        xcalloc(1, sizeof(*snapshot) + (size_t)control->shard_count * sizeof(snapshot->folded[0]));
     snapshot->control = control;
     snapshot->task.run = on_snapshot;
     snapshot->serial = ++control->serial;
@@ -252,19 +261,15 @@ static void collect(struct control *control)
         loop_collect(dispatcher->loops[i], &snapshot->collection);
 }
 
-static void on_committed(struct control *control, rd_kafka_event_t *event)
+static void on_committed(void *context, struct shard *shard, const struct error *error)
 {
-    struct shard *shard = shard_of(control, (int32_t)(intptr_t)rd_kafka_event_opaque(event));
-    struct error error;
-    if (!shard)
-        return;
-    if (shard_offsets_committed(shard, &control->channels, event, &error) == 0) {
-        counter_add(control->dispatcher->metrics.commits, 1);
-        return;
-    }
-    counter_add(control->dispatcher->metrics.commits_failed, 1);
-    log_warning("dispatcher.commit_failed", LOG_INT("shard", shard->number),
-                LOG_STR("reason", error.message));
+    struct control *control = context;
+    counter_add(error ? control->dispatcher->metrics.commits_failed
+                      : control->dispatcher->metrics.commits,
+                1);
+    if (error)
+        log_warning("dispatcher.commit_failed", LOG_INT("shard", shard->number),
+                    LOG_STR("reason", error->message));
 }
 
 /* --- membership --- */
@@ -298,8 +303,8 @@ static void on_checked(struct control *control, rd_kafka_event_t *event)
     int64_t sent = control->check_sent_ms;
     control->check_sent_ms = 0;
     /* Told that a rebalance goes on, we are still known with our generation. */
-    if (sent == 0 || (code != RD_KAFKA_RESP_ERR_NO_ERROR &&
-                      code != RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS)) {
+    if (sent == 0 ||
+        (code != RD_KAFKA_RESP_ERR_NO_ERROR && code != RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS)) {
         log_warning("dispatcher.membership_unconfirmed", LOG_STR("reason", rd_kafka_err2str(code)));
         return;
     }
@@ -336,6 +341,7 @@ static void on_assigned(struct control *control, rd_kafka_topic_partition_list_t
         ENSURE(!control->shards[number]);
         control->shards[number] = shard_new(number);
         control->shards[number]->born = control->serial;
+        control->shards[number]->incarnation = ++control->incarnations;
     }
     forget(rd_kafka_incremental_assign(control->rk, list), "assign");
     control->next_check_ms = 0;
@@ -354,7 +360,8 @@ static void drop_shards(struct control *control, const rd_kafka_topic_partition_
 }
 
 /** Tells all loops to give up the shards of `list`; their positions come as a final snapshot. */
-static void give_up_shards(struct control *control, const rd_kafka_topic_partition_list_t *list, bool drain)
+static void give_up_shards(struct control *control, const rd_kafka_topic_partition_list_t *list,
+                           bool drain)
 {
     struct dispatcher *dispatcher = control->dispatcher;
     struct snapshot *snapshot = snapshot_new(control, list->cnt * dispatcher->loop_count);
@@ -400,7 +407,7 @@ static bool is_committed(struct control *control)
 static void continue_handover(struct control *control, int64_t now)
 {
     if (!control->handover || !control->handover_drained)
-        return; /* draining is bounded by the loops */
+        return;                            /* draining is bounded by the loops */
     commit_shards(control, SHARD_REVOKED); /* a commit that was under way may have been older */
     if (!is_committed(control) && now < control->handover_deadline_ms)
         return;
@@ -438,12 +445,6 @@ static void on_event(struct control *control, rd_kafka_event_t *event)
     case RD_KAFKA_EVENT_OFFSET_COMMIT:
         on_checked(control, event);
         break;
-    case RD_KAFKA_EVENT_LISTCONSUMERGROUPOFFSETS_RESULT:
-        on_offsets_fetched(control, event);
-        break;
-    case RD_KAFKA_EVENT_ALTERCONSUMERGROUPOFFSETS_RESULT:
-        on_committed(control, event);
-        break;
     case RD_KAFKA_EVENT_ERROR:
         on_error(control, event);
         break;
@@ -454,6 +455,9 @@ static void on_event(struct control *control, rd_kafka_event_t *event)
 
 static void serve(struct control *control, int timeout_ms)
 {
+    /* Answers about offsets come on a queue of their own. */
+    if (shard_offsets_poll(control->offsets) > 0)
+        timeout_ms = BUSY_POLL_MS;
     rd_kafka_event_t *event = rd_kafka_queue_poll(control->queue, timeout_ms);
     while (event) {
         on_event(control, event);
@@ -489,8 +493,8 @@ static void *control_main(void *context)
         run_timers(control);
     }
     /* Leaving the group revokes everything in the usual way. */
-    int64_t deadline = clock_monotonic_ms() + control->dispatcher->config.dispatcher.shutdown_grace +
-                       CLOSE_MS;
+    int64_t deadline =
+        clock_monotonic_ms() + control->dispatcher->config.dispatcher.shutdown_grace + CLOSE_MS;
     forget(rd_kafka_consumer_close_queue(control->rk, control->queue), "close");
     while (!rd_kafka_consumer_closed(control->rk) && clock_monotonic_ms() < deadline)
         serve(control, POLL_MS);
@@ -543,7 +547,15 @@ struct control *control_new(struct dispatcher *dispatcher, struct error *error)
     control->shard_count = dispatcher->layout.partitions;
     control->shards = xcalloc((size_t)control->shard_count, sizeof(*control->shards));
     mailbox_init(&control->mailbox, wake, control);
-    if (join(control, error) != 0) {
+    const struct shard_offsets_callbacks callbacks = {
+        .find = find_shard,
+        .fetched = on_offsets_fetched,
+        .committed = on_committed,
+        .context = control,
+    };
+    control->offsets = shard_offsets_new(&dispatcher->config, dispatcher->names.group_shard_prefix,
+                                         &control->channels, &callbacks, error);
+    if (!control->offsets || join(control, error) != 0) {
         control_free(control);
         return NULL;
     }
@@ -579,6 +591,7 @@ void control_free(struct control *control)
         rd_kafka_queue_destroy(control->queue);
     if (control->rk)
         rd_kafka_destroy_flags(control->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    shard_offsets_free(control->offsets);
     if (control->handover)
         rd_kafka_topic_partition_list_destroy(control->handover);
     for (int32_t i = 0; i < control->shard_count; i++)

@@ -1,6 +1,6 @@
 /**
- * The control thread: membership in the dispatchers' group, the shards that it gives us, and the offsets
- * of the shards. It decides which loop has which subscription, and when.
+ * The control thread: membership in the dispatchers' group, the shards that it gives us, and the
+ * offsets of the shards. It decides which loop has which subscription, and when.
  */
 #ifndef WEBSUB_DISPATCHER_CONTROL_H
 #define WEBSUB_DISPATCHER_CONTROL_H
@@ -19,8 +19,8 @@ bool control_is_ready(struct control *control);
 bool control_is_alive(struct control *control);
 
 /**
- * Finishes what is under way, commits, and leaves the group: blocks up to dispatcher.shutdown_grace.
- * Afterwards no loop has any subscription.
+ * Finishes what is under way, commits, and leaves the group: blocks up to
+ * dispatcher.shutdown_grace. Afterwards no loop has any subscription.
  */
 void control_stop(struct control *control);
 void control_free(struct control *control);

@@ -1,7 +1,8 @@
 /*
- * Invariant (C) of position.h is kept here: the offset that a loop reports for (shard, partition) is at most the
- * position of each subscription of the shard that is not detached. Those that have everything are at the
- * end that the tail reader has told this loop; only the others need to be looked at.
+ * Invariant (C) of position.h is kept here: the offset that a loop reports for (shard, partition)
+ * is at most the position of each subscription of the shard that is not detached. Those that have
+ * everything are at the end that the tail reader has told this loop; only the others need to be
+ * looked at.
  */
 #include <stdlib.h>
 #include <string.h>

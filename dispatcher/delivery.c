@@ -4,7 +4,8 @@
  *   SENDING --2xx--> CONFIRMED (kept until all older ones are, so that the position has no gap)
  *   SENDING --anything else--> WAITING --pause over--> SENDING
  *
- * While a subscription fails, only its oldest unconfirmed message is sent: it is the probe, and order holds.
+ * While a subscription fails, only its oldest unconfirmed message is sent: it is the probe, and
+ * order holds.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -229,8 +230,8 @@ static void on_failure(struct subscription *s, const struct http_result *result)
     log_info("delivery.failed", LOG_STR("subscription", s->id), LOG_URL("callback", s->callback),
              LOG_STR("topic", s->log->channel->topic), LOG_STR("reason", reason),
              LOG_INT("failures", s->failures), LOG_INT("retry_in_ms", pause));
-    if (s->status == SUBSCRIPTION_ACTIVE && now - s->failing_since_ms > config->retry.give_up_after &&
-        s->event_sent_ms == 0)
+    if (s->status == SUBSCRIPTION_ACTIVE &&
+        now - s->failing_since_ms > config->retry.give_up_after && s->event_sent_ms == 0)
         give_up(s, reason);
     subscription_wait(s, pause);
     if (pause > LET_GO_MS && !delivery_is_sending(s))

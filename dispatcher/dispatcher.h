@@ -1,13 +1,14 @@
 /**
  * What the dispatcher's threads share, and who owns what.
  *
- *   control thread    membership in the group, the shards and which subscriptions they hold, offsets
- *   tail reader       one consumer: reads each message partition once, feeds the loops
+ *   control thread    membership in the group, the shards and which subscriptions they hold,
+ * offsets tail reader       one consumer: reads each message partition once, feeds the loops
  *   catch-up readers  read ranges again for subscriptions that fell behind the tail
- *   delivery loops    subscriptions, timers, HTTP; a subscription belongs to the loop of its callback's
- *                     origin, so that connections and per-host limits need no locks
+ *   delivery loops    subscriptions, timers, HTTP; a subscription belongs to the loop of its
+ * callback's origin, so that connections and per-host limits need no locks
  *
- * Threads talk by mailbox (mailbox.h). Messages are shared by reference; everything else has one owner.
+ * Threads talk by mailbox (mailbox.h). Messages are shared by reference; everything else has one
+ * owner.
  */
 #ifndef WEBSUB_DISPATCHER_DISPATCHER_H
 #define WEBSUB_DISPATCHER_DISPATCHER_H
@@ -44,7 +45,7 @@ struct dispatcher_metrics {
     struct gauge *in_flight;
     struct gauge *detached;
     struct gauge *failing;
-    struct histogram *latency; /**< from publication to confirmation */
+    struct histogram *latency;  /**< from publication to confirmation */
     struct histogram *delivery; /**< one attempt */
 };
 
@@ -63,8 +64,8 @@ struct dispatcher {
     struct catch_up *catch_up;
     struct control *control;
     /**
-     * Monotonic ms until which this process is certainly a member of the group: deliveries start only
-     * before that. Written by the control thread.
+     * Monotonic ms until which this process is certainly a member of the group: deliveries start
+     * only before that. Written by the control thread.
      */
     atomic_int_least64_t member_until_ms;
 };

@@ -1,10 +1,11 @@
 /**
- * Limits on what one callback host (an origin: scheme, host, port) gets at a time: exchanges under way, and
- * exchanges begun per second. What is above waits its turn here, first come, first served, and its
- * time-outs begin when it is let in. So a host with a thousand subscriptions is not flooded, and no
- * delivery fails because it stood in our own queue.
+ * Limits on what one callback host (an origin: scheme, host, port) gets at a time: exchanges under
+ * way, and exchanges begun per second. What is above waits its turn here, first come, first served,
+ * and its time-outs begin when it is let in. So a host with a thousand subscriptions is not
+ * flooded, and no delivery fails because it stood in our own queue.
  *
- * @locality the loop's thread. A host belongs to one loop (shard.c), so its limits hold for the process.
+ * @locality the loop's thread. A host belongs to one loop (shard.c), so its limits hold for the
+ * process.
  */
 #ifndef WEBSUB_DISPATCHER_HOST_LIMIT_H
 #define WEBSUB_DISPATCHER_HOST_LIMIT_H

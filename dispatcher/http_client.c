@@ -14,14 +14,15 @@
 enum { READ_LIMIT = 64 << 10, CACHED_CONNECTIONS = 1024 };
 
 /**
- * One for each socket, kept as long as libcurl keeps the connection. When libcurl loses interest (between
- * two requests), the socket stays watched for input until something comes: on a busy connection this
- * saves two system calls for each request.
+ * One for each socket, kept as long as libcurl keeps the connection. When libcurl loses interest
+ * (between two requests), the socket stays watched for input until something comes: on a busy
+ * connection this saves two system calls for each request.
  */
 struct watch {
     uv_poll_t poll;
     struct http_client *client;
-    bool ours;   /* we opened the socket, so we are told when it closes; libcurl's resolver has others */
+    bool ours; /* we opened the socket, so we are told when it closes; libcurl's resolver has others
+                */
     int wanted;  /* UV_READABLE | UV_WRITABLE that libcurl asks for */
     int watched; /* what libuv watches */
 };
@@ -50,9 +51,9 @@ struct http_client {
 };
 
 static const char *const outcome_names[HTTP_OUTCOME_COUNT] = {
-    [HTTP_ANSWERED] = "status",        [HTTP_DNS_FAILED] = "dns",
-    [HTTP_REFUSED] = "refused",        [HTTP_FORBIDDEN] = "forbidden_address",
-    [HTTP_TLS_FAILED] = "tls",         [HTTP_TIMED_OUT] = "timeout",
+    [HTTP_ANSWERED] = "status",          [HTTP_DNS_FAILED] = "dns",
+    [HTTP_REFUSED] = "refused",          [HTTP_FORBIDDEN] = "forbidden_address",
+    [HTTP_TLS_FAILED] = "tls",           [HTTP_TIMED_OUT] = "timeout",
     [HTTP_BROKEN] = "broken_connection",
 };
 
@@ -148,7 +149,8 @@ static void on_ready(uv_poll_t *poll, int status, int events)
     int flags = 0, running;
     uv_os_fd_t descriptor;
     if (watch->wanted == 0) {
-        /* The peer of an idle connection did something: libcurl finds out when it wants it again. */
+        /* The peer of an idle connection did something: libcurl finds out when it wants it again.
+         */
         uv_poll_stop(poll);
         watch->watched = 0;
         return;
@@ -216,7 +218,8 @@ static int on_socket(CURL *easy, curl_socket_t socket, int what, void *context, 
             forget_watch(client, socket);
         return 0;
     }
-    watch->wanted = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
+    watch->wanted =
+        (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
     if (watch->watched != watch->wanted) {
         watch->watched = watch->wanted;
         uv_poll_start(&watch->poll, watch->wanted, on_ready);

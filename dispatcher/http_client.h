@@ -1,6 +1,6 @@
 /**
- * HTTP out, for one event loop: libcurl's multi-socket interface on libuv. Connections and handles are
- * reused. Used for everything that calls a URL that a stranger chose, so:
+ * HTTP out, for one event loop: libcurl's multi-socket interface on libuv. Connections and handles
+ * are reused. Used for everything that calls a URL that a stranger chose, so:
  *
  *  - only http and https, no redirects, no proxy from the environment, no cookies, no credentials;
  *  - the address that is really dialled is judged after DNS (common/address.h);
@@ -57,8 +57,8 @@ struct http_exchange {
     const char *post_body; /**< NULL: GET */
     size_t post_length;
     struct curl_slist *headers; /**< or NULL */
-    int64_t timeout_ms; /**< from when it is its turn */
-    size_t keep_bytes; /**< how much of the answer's body to keep, at most HTTP_KEEP_MAX */
+    int64_t timeout_ms;         /**< from when it is its turn */
+    size_t keep_bytes;          /**< how much of the answer's body to keep, at most HTTP_KEEP_MAX */
     void (*done)(struct http_exchange *exchange, const struct http_result *result);
     /* private */
     struct http_client *client;
@@ -72,7 +72,8 @@ struct http_client *http_client_new(const struct http_client_options *options);
 /** No exchange may be under way. Closes the libuv handles; run the loop until they are closed. */
 void http_client_free(struct http_client *client);
 
-/** Starts as soon as the host's limits allow; `done` is called exactly once, never from within this call. */
+/** Starts as soon as the host's limits allow; `done` is called exactly once, never from within this
+ * call. */
 void http_client_start(struct http_client *client, struct http_exchange *exchange);
 /** Gives an exchange up: `done` will not be called. */
 void http_client_cancel(struct http_client *client, struct http_exchange *exchange);

@@ -42,8 +42,8 @@ struct topic_log *loop_log(struct loop *loop, struct channel *channel, int64_t f
 {
     struct topic_log *log = channel->logs[loop->index];
     if (!log) {
-        log = topic_log_new(
-            channel, link_header(loop->dispatcher->config.hub.public_url, channel->topic));
+        log = topic_log_new(channel,
+                            link_header(loop->dispatcher->config.hub.public_url, channel->topic));
         log->progress = get_progress(loop, channel->partition);
         log->progress->users++;
         log->serial = ++loop->open_serial;

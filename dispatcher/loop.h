@@ -46,8 +46,9 @@ struct collection {
 void loop_collect(struct loop *loop, struct collection *collection);
 
 /**
- * Stops delivering for a shard. With `drain`, transfers under way are waited for up to a bound; then
- * the loop's positions are added to `collection`, and the shard's subscriptions and jobs are dropped.
+ * Stops delivering for a shard. With `drain`, transfers under way are waited for up to a bound;
+ * then the loop's positions are added to `collection`, and the shard's subscriptions and jobs are
+ * dropped.
  */
 void loop_revoke(struct loop *loop, int32_t shard, bool drain, struct collection *collection);
 
@@ -55,12 +56,14 @@ void loop_revoke(struct loop *loop, int32_t shard, bool drain, struct collection
 void loop_resume(struct loop *loop);
 
 /**
- * Starts the verification of the oldest pending request, or the denial notice of an ending subscription.
- * `partition` is where a subscription's messages lie (NULL: not needed). Copies what it needs.
+ * Starts the verification of the oldest pending request, or the denial notice of an ending
+ * subscription. `partition` is where a subscription's messages lie (NULL: not needed). Copies what
+ * it needs.
  */
 void loop_verify(struct loop *loop, int32_t shard, const struct subscription_state *state,
                  struct message_partition *partition);
-/** Another request waits behind the one that is being verified: it is not to be retried for long. */
+/** Another request waits behind the one that is being verified: it is not to be retried for long.
+ */
 void loop_hurry(struct loop *loop, const char *id);
 
 /* --- from the tail reader --- */

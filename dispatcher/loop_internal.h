@@ -21,14 +21,14 @@
 /** How far the tail reader has fed one message partition to this loop. */
 struct partition_progress {
     struct message_partition *partition;
-    int64_t end; /**< -1: not known yet */
+    int64_t end;    /**< -1: not known yet */
     uint32_t users; /**< logs of channels in it */
     UT_hash_handle hh;
 };
 
 /**
- * The subscriptions of one shard on one message partition that the shard's offset covers, that is, all
- * but the detached ones. Those that have everything up to the partition's end are only counted.
+ * The subscriptions of one shard on one message partition that the shard's offset covers, that is,
+ * all but the detached ones. Those that have everything up to the partition's end are only counted.
  */
 struct coverage {
     struct {
@@ -62,8 +62,8 @@ struct subscription {
     struct subscription *log_previous, *log_next; /**< all subscriptions of the log */
     bool revoked; /**< its shard is being given up: nothing new is sent */
     bool in_log;
-    uint64_t number;      /**< next log entry, while in_log */
-    int64_t next_offset;  /**< it has been given everything before this offset */
+    uint64_t number;       /**< next log entry, while in_log */
+    int64_t next_offset;   /**< it has been given everything before this offset */
     struct chunk *backlog; /**< messages to give before those of the log, or NULL */
     size_t backlog_at;
     struct chunk *requested; /**< a chunk that is being read, or NULL */
@@ -130,9 +130,9 @@ void subscription_let_go(struct subscription *subscription);
 void subscription_leave_log(struct subscription *subscription);
 void subscription_on_chunk(struct chunk *chunk, struct loop *loop);
 /** Writes a position event (detached, attached, ...) for it. */
-void subscription_tell(struct subscription *subscription, enum event_type type,
-                       const char *reason);
-/** Once a second: detaches what holds its shard back, attaches what does no more, tells progress. */
+void subscription_tell(struct subscription *subscription, enum event_type type, const char *reason);
+/** Once a second: detaches what holds its shard back, attaches what does no more, tells progress.
+ */
 void subscription_tick(struct subscription *subscription, int64_t now_ms);
 
 /* delivery.c */

@@ -1,6 +1,6 @@
 /**
- * How threads talk: each owns its data, and others post tasks to it. Tasks of one sender run in the order in
- * which they were posted. Posting never blocks and may come from any thread.
+ * How threads talk: each owns its data, and others post tasks to it. Tasks of one sender run in the
+ * order in which they were posted. Posting never blocks and may come from any thread.
  */
 #ifndef WEBSUB_DISPATCHER_MAILBOX_H
 #define WEBSUB_DISPATCHER_MAILBOX_H
@@ -8,8 +8,8 @@
 #include <pthread.h>
 
 /**
- * Embedded in what is sent. `run` is called on the receiving thread with the receiver's `owner` and owns the
- * task from then on (it frees it).
+ * Embedded in what is sent. `run` is called on the receiving thread with the receiver's `owner` and
+ * owns the task from then on (it frees it).
  */
 struct task {
     void (*run)(struct task *task, void *owner);

@@ -126,8 +126,8 @@ static int open_dispatcher(struct dispatcher *dispatcher, struct error *error)
 }
 
 /**
- * Control first, which finishes and commits what is under way; then those that feed the loops; then the
- * loops themselves; the producer last, with what they reported.
+ * Control first, which finishes and commits what is under way; then those that feed the loops; then
+ * the loops themselves; the producer last, with what they reported.
  */
 static void close_dispatcher(struct dispatcher *dispatcher)
 {

@@ -1,6 +1,6 @@
 /**
- * A message to be delivered, shared by reference between all subscriptions that get it. Immutable; any
- * thread may hold and release references.
+ * A message to be delivered, shared by reference between all subscriptions that get it. Immutable;
+ * any thread may hold and release references.
  */
 #ifndef WEBSUB_DISPATCHER_MESSAGE_H
 #define WEBSUB_DISPATCHER_MESSAGE_H
@@ -38,7 +38,8 @@ struct message {
 };
 
 /**
- * Copies what is needed out of a consumed message, so that it does not hold on to the whole fetched batch.
+ * Copies what is needed out of a consumed message, so that it does not hold on to the whole fetched
+ * batch.
  * @returns one reference, or NULL when the record is no message of ours (ERROR_INVALID).
  */
 struct message *message_from_kafka(const rd_kafka_message_t *record, struct memory_budget *budget,

@@ -10,10 +10,11 @@ struct retry_policy {
 };
 
 /**
- * The pause after `failures` (1 = the first) failures in a row: doubling from min to max, then spread
- * over [1/2, 1) of that so that subscribers that failed together do not return together.
+ * The pause after `failures` (1 = the first) failures in a row: doubling from min to max, then
+ * spread over [1/2, 1) of that so that subscribers that failed together do not return together.
  *
- * @param retry_after_ms what the subscriber asked for (Retry-After), 0 if nothing; obeyed up to max.
+ * @param retry_after_ms what the subscriber asked for (Retry-After), 0 if nothing; obeyed up to
+ * max.
  * @param random any 32 random bits.
  */
 int64_t retry_pause_ms(const struct retry_policy *policy, unsigned failures, int64_t retry_after_ms,

@@ -66,7 +66,8 @@ struct shard_offset *shard_get_offset(struct shard *shard, struct message_partit
 
 /* --- passing on what state says --- */
 
-/** Whoever shares an origin shares a loop: connections and per-host limits are then the loop's own. */
+/** Whoever shares an origin shares a loop: connections and per-host limits are then the loop's own.
+ */
 static uint8_t loop_of(const struct dispatcher *dispatcher, const char *callback)
 {
     struct buffer origin = {0};
@@ -182,9 +183,8 @@ void shard_needed_partitions(struct shard *shard, struct channels *channels)
     {
         const struct subscription_state *state = member->state;
         if (state && wants_messages(state))
-            shard_get_offset(shard,
-                             channels_get_partition(channels, state->location.kafka_topic,
-                                                    state->location.partition));
+            shard_get_offset(shard, channels_get_partition(channels, state->location.kafka_topic,
+                                                           state->location.partition));
     }
 }
 

@@ -40,9 +40,10 @@ struct shard {
     int64_t folded; /**< progress of its state (common/state.h) */
     struct shard_member *members;
     struct shard_offset *offsets;
-    bool committing;    /**< a commit is under way */
-    uint64_t born;      /**< snapshots up to this one were asked for before it was ours */
-    int64_t refetch_ms; /**< when to ask for the offsets again; 0: not */
+    bool committing;      /**< a commit is under way */
+    uint32_t incarnation; /**< tells answers about it from those about an earlier ownership */
+    uint64_t born;        /**< snapshots up to this one were asked for before it was ours */
+    int64_t refetch_ms;   /**< when to ask for the offsets again; 0: not */
 };
 
 struct shard *shard_new(int32_t number);
@@ -52,7 +53,8 @@ void shard_free(struct shard *shard);
 struct shard_offset *shard_get_offset(struct shard *shard, struct message_partition *partition);
 
 /**
- * Takes a record of the shard's state. While LOADING it is only remembered, while LIVE it takes effect.
+ * Takes a record of the shard's state. While LOADING it is only remembered, while LIVE it takes
+ * effect.
  */
 void shard_take_record(struct shard *shard, struct dispatcher *dispatcher,
                        struct channels *channels, const char *key, size_t key_length,

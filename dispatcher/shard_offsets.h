@@ -1,32 +1,56 @@
 /**
- * The offsets of a shard, in the consumer group <prefix>shard-<n>: fetched once when the shard is taken over,
- * committed when they moved. Nobody is a member of these groups. `folded` (position.h) travels as the
- * metadata of each offset. One commit carries all partitions that moved.
+ * The offsets of shards, in the consumer groups <prefix>shard-<n>: fetched once when a shard is
+ * taken over, committed when they moved. Nobody is a member of these groups. `folded` (position.h)
+ * travels as the metadata of each offset. One commit carries all partitions of a shard that moved.
  *
- * Asynchronous: results come as events on the queue that is given, with the shard's number as opaque.
+ * Requests to a group's coordinator have a client handle of their own, which is thrown away, and
+ * made anew, when an answer takes too long: librdkafka (2.0.2 and later) aborts when such a request
+ * times out while the coordinator is away and the coordinator then comes back. So ours never time
+ * out within librdkafka.
+ *
+ * @locality control thread
  */
 #ifndef WEBSUB_DISPATCHER_SHARD_OFFSETS_H
 #define WEBSUB_DISPATCHER_SHARD_OFFSETS_H
 
 #include "dispatcher/shard.h"
 
-/** Asks for the offsets of all partitions in shard->offsets. False: there are none, nothing was asked. */
-bool shard_offsets_fetch(struct shard *shard, rd_kafka_t *rk, const char *group_prefix,
-                         rd_kafka_queue_t *queue);
-/** Takes an RD_KAFKA_EVENT_LISTCONSUMERGROUPOFFSETS_RESULT into shard->offsets. */
-int shard_offsets_fetched(struct shard *shard, struct channels *channels, rd_kafka_event_t *event,
-                          struct error *error);
+struct shard_offsets;
+
+/** Finds an owned shard by number; NULL when it is not owned. */
+typedef struct shard *(*shard_find_fn)(void *context, int32_t number);
+
+struct shard_offsets_callbacks {
+    shard_find_fn find;
+    /** The offsets are in shard->offsets (`error` NULL), or could not be had. */
+    void (*fetched)(void *context, struct shard *shard, const struct error *error);
+    void (*committed)(void *context, struct shard *shard, const struct error *error);
+    void *context;
+};
+
+struct shard_offsets *shard_offsets_new(const struct config *config, const char *group_prefix,
+                                        struct channels *channels,
+                                        const struct shard_offsets_callbacks *callbacks,
+                                        struct error *error);
+/** No callback is called any more. NULL is fine. */
+void shard_offsets_free(struct shard_offsets *offsets);
+
+/** Asks for the offsets of all partitions in shard->offsets. False: there are none, nothing was
+ * asked. */
+bool shard_offsets_fetch(struct shard_offsets *offsets, struct shard *shard);
 
 /**
- * Commits where `wanted` differs from `commit`, and what was last written before `refresh_before_ms`, so that
- * Kafka does not forget it. False: nothing to commit, or a commit is under way.
+ * Commits where `wanted` differs from `commit`, and what was last written before
+ * `refresh_before_ms`, so that Kafka does not forget it. Does nothing while a commit of the shard
+ * is under way.
  */
-bool shard_offsets_commit(struct shard *shard, rd_kafka_t *rk, const char *group_prefix,
-                          int64_t refresh_before_ms, rd_kafka_queue_t *queue);
+void shard_offsets_commit(struct shard_offsets *offsets, struct shard *shard,
+                          int64_t refresh_before_ms);
 /** Whether something is still to be committed (refreshing aside). */
 bool shard_offsets_pending(const struct shard *shard);
-/** Takes an RD_KAFKA_EVENT_ALTERCONSUMERGROUPOFFSETS_RESULT. */
-int shard_offsets_committed(struct shard *shard, struct channels *channels,
-                            rd_kafka_event_t *event, struct error *error);
+
+/** Serves answers and time-outs, calling the callbacks. @returns how many requests are under way.
+ */
+int shard_offsets_poll(struct shard_offsets *offsets);
 
 #endif

@@ -1,15 +1,16 @@
 /*
  * Which message a subscription gets next.
  *
- * A subscription has been given everything before `next_offset`. The next message comes from its backlog (a
- * chunk that was read again for it), then from the log of its channel:
+ * A subscription has been given everything before `next_offset`. The next message comes from its
+ * backlog (a chunk that was read again for it), then from the log of its channel:
  *
  *   in the log        every message from `number` on is kept in the log for it
  *   not in the log    it is too far behind, or waits too long: the next chunk has to be read first
  *
- * No message is missed on the way from chunk to log: before a chunk is asked for, the subscription joins the
- * log at its end, E, so that from E on the log keeps everything for it, and the chunk is read up to E. If
- * the chunk ends before E (there was too much), it leaves the log again and asks for the next one.
+ * No message is missed on the way from chunk to log: before a chunk is asked for, the subscription
+ * joins the log at its end, E, so that from E on the log keeps everything for it, and the chunk is
+ * read up to E. If the chunk ends before E (there was too much), it leaves the log again and asks
+ * for the next one.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -153,8 +154,7 @@ void subscription_let_go(struct subscription *s)
 
 static bool has_everything(const struct subscription *s)
 {
-    return s->in_log && !s->backlog && !s->requested && !s->deliveries &&
-           s->number == s->log->next;
+    return s->in_log && !s->backlog && !s->requested && !s->deliveries && s->number == s->log->next;
 }
 
 /** When the oldest message that it has not confirmed became available here; 0: long ago. */

@@ -1,7 +1,7 @@
 /*
- * Invariant: a loop that has been told "opened at base" gets, in order and without a gap, every message of the
- * channel from base on, until it closes the channel. Openings are answered between two batches, when
- * everything before the partition's position has been fed.
+ * Invariant: a loop that has been told "opened at base" gets, in order and without a gap, every
+ * message of the channel from base on, until it closes the channel. Openings are answered between
+ * two batches, when everything before the partition's position has been fed.
  */
 #include "dispatcher/tail.h"
 
@@ -80,13 +80,14 @@ static struct feed *feed_for(struct tail *tail, int loop)
     feed->count = 0;
     for (size_t i = 0; i < tail->fed_count; i++) {
         if (tail->fed[i].route->loops >> loop & 1)
-            feed->items[feed->count++] = (struct feed_item){
-                tail->fed[i].route->channel, message_hold(tail->fed[i].message)};
+            feed->items[feed->count++] =
+                (struct feed_item){tail->fed[i].route->channel, message_hold(tail->fed[i].message)};
     }
     return feed;
 }
 
-/** Hands the collected run to the loops; also to those it has nothing for, so that they know the end. */
+/** Hands the collected run to the loops; also to those it has nothing for, so that they know the
+ * end. */
 static void flush(struct tail *tail)
 {
     if (!tail->current)
@@ -121,8 +122,7 @@ static struct tail_partition *partition_of(struct tail *tail, const rd_kafka_mes
         current->partition->partition == record->partition)
         return current;
     flush(tail);
-    tail->current =
-        find_partition(tail, rd_kafka_topic_name(record->rkt), record->partition);
+    tail->current = find_partition(tail, rd_kafka_topic_name(record->rkt), record->partition);
     tail->current_handle = record->rkt;
     return tail->current;
 }
@@ -138,8 +138,7 @@ static void take_record(struct tail *tail, const rd_kafka_message_t *record)
     HASH_FIND(hh, partition->routes, record->key, record->key_len, route);
     if (!route)
         return;
-    struct message *message =
-        message_from_kafka(record, &tail->dispatcher->budget, &error);
+    struct message *message = message_from_kafka(record, &tail->dispatcher->budget, &error);
     if (message) {
         tail->fed[tail->fed_count++] = (struct fed){route, message};
         return;

@@ -1,6 +1,7 @@
 /**
- * The tail reader: one thread and one consumer that reads each message partition once, from where the first
- * subscription needs it, and feeds each message to the delivery loops that asked for its channel.
+ * The tail reader: one thread and one consumer that reads each message partition once, from where
+ * the first subscription needs it, and feeds each message to the delivery loops that asked for its
+ * channel.
  */
 #ifndef WEBSUB_DISPATCHER_TAIL_H
 #define WEBSUB_DISPATCHER_TAIL_H
@@ -15,12 +16,13 @@ void tail_stop(struct tail *tail);
 void tail_free(struct tail *tail);
 
 /**
- * Starts feeding `channel` to a loop. Answered by loop_opened, with `serial` and the offset from which on
- * every message comes: `from` (or less) if nobody reads the partition yet, else where its reading
- * stands. Thread-safe; requests of one loop are handled in order.
+ * Starts feeding `channel` to a loop. Answered by loop_opened, with `serial` and the offset from
+ * which on every message comes: `from` (or less) if nobody reads the partition yet, else where its
+ * reading stands. Thread-safe; requests of one loop are handled in order.
  */
 void tail_open(struct tail *tail, struct channel *channel, int loop, uint32_t serial, int64_t from);
-/** Stops it. What was fed before may still be under way: it comes before the next tail_open's answer. */
+/** Stops it. What was fed before may still be under way: it comes before the next tail_open's
+ * answer. */
 void tail_close(struct tail *tail, struct channel *channel, int loop);
 
 #endif

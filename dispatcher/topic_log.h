@@ -1,7 +1,7 @@
 /**
- * The recent messages of one channel in one delivery loop, as read by the tail reader: from `base` on
- * without a gap, up to the end that the loop has been told. Each entry is kept until every subscription that
- * reads the log has passed it.
+ * The recent messages of one channel in one delivery loop, as read by the tail reader: from `base`
+ * on without a gap, up to the end that the loop has been told. Each entry is kept until every
+ * subscription that reads the log has passed it.
  *
  * Entries are numbered; a reader holds the number of the entry that it needs next. Numbers, unlike
  * Kafka's offsets, have no holes. @locality the loop's thread
@@ -42,7 +42,8 @@ void topic_log_free(struct topic_log *log);
 /** Takes over the reference. Without readers nothing is kept. */
 void topic_log_append(struct topic_log *log, struct message *message);
 
-/** A reader joins before the entry with the least offset that is at least `offset`. @returns its number */
+/** A reader joins before the entry with the least offset that is at least `offset`. @returns its
+ * number */
 uint64_t topic_log_join(struct topic_log *log, int64_t offset);
 /** The entry `number`, or NULL when it has not come yet. */
 struct message *topic_log_get(struct topic_log *log, uint64_t number);

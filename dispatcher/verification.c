@@ -1,16 +1,16 @@
 /*
  * Verification of intent (WebSub section 5.3) and denial notices (section 5.2).
  *
- * A job is the oldest pending request of one subscription, or its denial notice. It ends with an event;
- * until that event is folded the request stays pending in state, so a crash at any line only means that
- * the next owner of the shard does it again (P4).
+ * A job is the oldest pending request of one subscription, or its denial notice. It ends with an
+ * event; until that event is folded the request stays pending in state, so a crash at any line only
+ * means that the next owner of the shard does it again (P4).
  *
- * Start position. A new subscription begins at the end of the message partition at the moment it was
- * verified. We can only bracket that moment: after we sent the request, before the answer is here. The
- * subscriber may publish as soon as it has answered, and that message must reach it; so the start must be an end
- * that was looked up before the answer was sent. The end is looked up before the request, and again
- * while the answer takes long; a later look-up replaces the earlier one only when, a full round of the
- * event loop after it came back, there still is no answer.
+ * Start position. A new subscription begins at the end of the message partition at the moment it
+ * was verified. We can only bracket that moment: after we sent the request, before the answer is
+ * here. The subscriber may publish as soon as it has answered, and that message must reach it; so
+ * the start must be an end that was looked up before the answer was sent. The end is looked up
+ * before the request, and again while the answer takes long; a later look-up replaces the earlier
+ * one only when, a full round of the event loop after it came back, there still is no answer.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -125,8 +125,8 @@ static void conclude(struct job *job, bool verified, const char *reason)
     }
     counter_add(verified ? dispatcher->metrics.verified : dispatcher->metrics.refused, 1);
     log_info(event_type_name(event.type), LOG_STR("subscription", job->id),
-             LOG_STR("topic", job->topic),
-             LOG_URL("callback", job->callback), LOG_STR("reason", reason));
+             LOG_STR("topic", job->topic), LOG_URL("callback", job->callback),
+             LOG_STR("reason", reason));
     end_job(job);
 }
 
@@ -183,8 +183,8 @@ static void on_answer(struct http_exchange *exchange, const struct http_result *
         snprintf(reason, sizeof(reason), "status %ld", result->status);
     if (is_transient(result) && job->attempts < limit && !job->hurry) {
         log_info("verification.retrying", LOG_STR("subscription", job->id),
-                 LOG_URL("callback", job->callback),
-                 LOG_STR("reason", reason), LOG_INT("attempts", job->attempts));
+                 LOG_URL("callback", job->callback), LOG_STR("reason", reason),
+                 LOG_INT("attempts", job->attempts));
         retry_later(job);
     } else {
         conclude(job, false, reason);

@@ -1,6 +1,7 @@
-/* hub.mode=deregister: ends a topic and, with a denial notice, its subscriptions. Unknown topics: 404. */
-#include "common/log.h"
+/* hub.mode=deregister: ends a topic and, with a denial notice, its subscriptions. Unknown topics:
+ * 404. */
 #include "common/container.h"
+#include "common/log.h"
 #include "hub/operation.h"
 
 /* @locality producer thread */
@@ -19,8 +20,7 @@ static void on_written(void *context, rd_kafka_resp_err_t code, int32_t partitio
 /* @locality any thread */
 static void on_resolved(struct view_wait *wait, enum view_outcome outcome)
 {
-    struct operation_request *request =
-        CONTAINER_OF(wait, struct operation_request, view_wait);
+    struct operation_request *request = CONTAINER_OF(wait, struct operation_request, view_wait);
     struct event event = {.type = EVENT_TOPIC_DEREGISTERED, .method = -1};
     if (outcome == VIEW_FOUND)
         operation_write_event(request, &event, on_written);

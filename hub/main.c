@@ -109,8 +109,8 @@ static int open_hub(struct hub *hub, struct metrics *metrics, struct error *erro
  */
 static void close_hub(struct hub *hub, struct http_server *server)
 {
-    int64_t deadline = clock_monotonic_ms() + hub->config.kafka.produce_timeout +
-                       hub->config.hub.view_timeout;
+    int64_t deadline =
+        clock_monotonic_ms() + hub->config.kafka.produce_timeout + hub->config.hub.view_timeout;
     while (server && http_server_pending(server) > 0 && clock_monotonic_ms() < deadline)
         clock_sleep_ms(STOP_POLL_MS);
     registrar_free(hub->registrar);

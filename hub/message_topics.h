@@ -1,7 +1,7 @@
 /**
- * Producer handles of the Kafka topics that hold messages, made once and kept: librdkafka looks topics up by
- * name in a list, and a first message to a topic whose metadata is unknown waits up to a second.
- * Thread-safe.
+ * Producer handles of the Kafka topics that hold messages, made once and kept: librdkafka looks
+ * topics up by name in a list, and a first message to a topic whose metadata is unknown waits up to
+ * a second. Thread-safe.
  */
 #ifndef WEBSUB_HUB_MESSAGE_TOPICS_H
 #define WEBSUB_HUB_MESSAGE_TOPICS_H
@@ -21,8 +21,8 @@ struct message_topics *message_topics_new(rd_kafka_t *producer);
 void message_topics_free(struct message_topics *topics);
 
 /**
- * The handle for a Kafka topic, made when it is new. It lives as long as `topics`. Does not block; its
- * metadata is fetched by message_topics_warm_up.
+ * The handle for a Kafka topic, made when it is new. It lives as long as `topics`. Does not block;
+ * its metadata is fetched by message_topics_warm_up.
  */
 struct message_topic *message_topics_get(struct message_topics *topics, const char *name);
 

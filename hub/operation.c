@@ -1,5 +1,5 @@
-#include "common/container.h"
 #include "hub/operation.h"
+#include "common/container.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,9 +1,9 @@
 /**
  * One request on its way through the hub: parameters, what is known of it, and its answer.
  *
- * Life: parsed on a server thread; then it may wait for the view, for the registrar and for Kafka, each of
- * which calls it back on its own thread; answered exactly once. It is freed with its HTTP request, after
- * the answer was sent.
+ * Life: parsed on a server thread; then it may wait for the view, for the registrar and for Kafka,
+ * each of which calls it back on its own thread; answered exactly once. It is freed with its HTTP
+ * request, after the answer was sent.
  */
 #ifndef WEBSUB_HUB_OPERATION_H
 #define WEBSUB_HUB_OPERATION_H
@@ -37,8 +37,9 @@ struct operation_request {
 /** Makes the request the context of `http`. */
 struct operation_request *operation_request_new(struct hub *hub, struct http_request *http);
 
-/** The value of a parameter that may occur at most once; refuses the request (400) and returns NULL when
- * it occurs more often, or not at all or empty while `required`. `*refused` tells which NULL it is. */
+/** The value of a parameter that may occur at most once; refuses the request (400) and returns NULL
+ * when it occurs more often, or not at all or empty while `required`. `*refused` tells which NULL
+ * it is. */
 const char *operation_parameter(struct operation_request *request, const char *name, bool required,
                                 bool *refused);
 /** Reads and checks hub.topic (or `alias`, when given); false: refused. */
@@ -51,7 +52,8 @@ bool operation_take_topic(struct operation_request *request, const char *alias);
 void operation_with_topic(struct operation_request *request,
                           void (*on_topic)(struct operation_request *request));
 
-/** Completes `event` (its strings are borrowed) and writes it; `written` is to answer the request. */
+/** Completes `event` (its strings are borrowed) and writes it; `written` is to answer the request.
+ */
 void operation_write_event(struct operation_request *request, struct event *event,
                            event_written_fn written);
 

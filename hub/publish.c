@@ -1,15 +1,15 @@
 /*
- * hub.mode=publish with content (fat ping): the body is the message, byte for byte, whatever its type. It is
- * written to the topic's partition with acks=all and answered once Kafka has confirmed it; the body is
- * not copied on the way: the HTTP request owns it and lives until it is answered.
+ * hub.mode=publish with content (fat ping): the body is the message, byte for byte, whatever its
+ * type. It is written to the topic's partition with acks=all and answered once Kafka has confirmed
+ * it; the body is not copied on the way: the HTTP request owns it and lives until it is answered.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/container.h"
 #include "common/log.h"
 #include "common/message.h"
-#include "common/container.h"
 #include "hub/operation.h"
 
 static const char default_type[] = "application/octet-stream";
@@ -17,8 +17,7 @@ static const char default_type[] = "application/octet-stream";
 /* @locality producer thread */
 static void on_settled(struct kafka_receipt *receipt, rd_kafka_resp_err_t code, int64_t offset)
 {
-    struct operation_request *request =
-        CONTAINER_OF(receipt, struct operation_request, receipt);
+    struct operation_request *request = CONTAINER_OF(receipt, struct operation_request, receipt);
     size_t length;
     (void)offset;
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {

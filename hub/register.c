@@ -1,8 +1,8 @@
 /* hub.mode=register: announces a topic. Registering it again is accepted and changes nothing. */
 #include <stddef.h>
 
-#include "common/log.h"
 #include "common/container.h"
+#include "common/log.h"
 #include "hub/operation.h"
 
 enum { VIEW_MS = 500 };

@@ -124,8 +124,7 @@ struct registrar *registrar_new(struct hub *hub)
 
 void registrar_register(struct registrar *registrar, struct registration *registration)
 {
-    registration->deadline_ms =
-        clock_monotonic_ms() + registrar->hub->config.kafka.produce_timeout;
+    registration->deadline_ms = clock_monotonic_ms() + registrar->hub->config.kafka.produce_timeout;
     pthread_mutex_lock(&registrar->lock);
     LL_APPEND(registrar->queue, registration);
     pthread_cond_signal(&registrar->work);

@@ -1,6 +1,7 @@
 /**
- * Registers topics: decides where a new topic's messages lie (messages.layout), makes its Kafka topic, and
- * writes the event. The Kafka calls block, so a thread of its own makes them, one after the other.
+ * Registers topics: decides where a new topic's messages lie (messages.layout), makes its Kafka
+ * topic, and writes the event. The Kafka calls block, so a thread of its own makes them, one after
+ * the other.
  */
 #ifndef WEBSUB_HUB_REGISTRAR_H
 #define WEBSUB_HUB_REGISTRAR_H
@@ -14,7 +15,8 @@ struct registrar;
 
 /** Embedded by the asker, who keeps it and the topic until `done` was called, exactly once. */
 struct registration {
-    /** `error` NULL: the event is confirmed. On the registrar's or the producer's thread; must not block. */
+    /** `error` NULL: the event is confirmed. On the registrar's or the producer's thread; must not
+     * block. */
     void (*done)(struct registration *registration, const struct error *error);
     const char *topic;
     /* private */

@@ -30,7 +30,8 @@ static bool is_form(const char *content_type)
     return *content_type == '\0' || *content_type == ';';
 }
 
-/** A publication's body is content when the query says that it is one, even if it looks like a form. */
+/** A publication's body is content when the query says that it is one, even if it looks like a
+ * form. */
 static bool body_is_content(struct operation_request *request)
 {
     const char *mode = form_get(&request->parameters, "hub.mode");
@@ -51,8 +52,7 @@ static bool parse(struct operation_request *request)
     if (length == 0 || body_is_content(request))
         return true;
     if (!is_form(http_request_header(http, "Content-Type"))) {
-        operation_refuse(request, 415,
-                         "parameters must come as application/x-www-form-urlencoded");
+        operation_refuse(request, 415, "parameters must come as application/x-www-form-urlencoded");
         return false;
     }
     if (form_parse(&request->parameters, body, length, &error) != 0) {

@@ -1,7 +1,7 @@
 /*
- * hub.mode=subscribe and unsubscribe (WebSub section 5.1). The request is checked, written down, and
- * answered 202; a dispatcher then verifies the subscriber's intent. The answer does not depend on that,
- * nor on whether there is a subscription (section 5.1.2).
+ * hub.mode=subscribe and unsubscribe (WebSub section 5.1). The request is checked, written down,
+ * and answered 202; a dispatcher then verifies the subscriber's intent. The answer does not depend
+ * on that, nor on whether there is a subscription (section 5.1.2).
  */
 #include <ctype.h>
 #include <errno.h>

@@ -261,7 +261,8 @@ static int32_t next_wanted(struct view *view)
     return number < view->shard_count ? number : -1;
 }
 
-/** Waits that come while a look-up runs may know of later writes: they get the next one's answer. */
+/** Waits that come while a look-up runs may know of later writes: they get the next one's answer.
+ */
 static void look_up_end(struct view *view, int32_t number)
 {
     int64_t low, end;
@@ -314,9 +315,8 @@ static int make_clients(struct view *view, struct error *error)
 {
     /* Neither joins a group or commits; librdkafka wants a name. */
     const struct kafka_property reader[] = {{"group.id", "websub-hub-view"}, {NULL, NULL}};
-    const struct kafka_property watermarks[] = {{"group.id", "websub-hub-view"},
-                                                {"isolation.level", "read_uncommitted"},
-                                                {NULL, NULL}};
+    const struct kafka_property watermarks[] = {
+        {"group.id", "websub-hub-view"}, {"isolation.level", "read_uncommitted"}, {NULL, NULL}};
     view->reader = kafka_client_new(view->config, RD_KAFKA_CONSUMER, reader, NULL, NULL, error);
     if (!view->reader)
         return -1;

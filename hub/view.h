@@ -1,11 +1,11 @@
 /**
- * The hub's view of the state: the registered topics, kept up to date by a thread that reads the state
- * topic. Nothing that the hub accepts depends on how old the view is:
+ * The hub's view of the state: the registered topics, kept up to date by a thread that reads the
+ * state topic. Nothing that the hub accepts depends on how old the view is:
  *
- *  - A topic that the view does not know may just have been registered, here or on another replica. So
- *    "unknown" is only said after the view contains everything that was in the topic's events
- *    partition when the question was asked: the end of that partition is looked up, and the question
- *    waits until the consolidator's progress record (state.h) has reached it.
+ *  - A topic that the view does not know may just have been registered, here or on another replica.
+ * So "unknown" is only said after the view contains everything that was in the topic's events
+ *    partition when the question was asked: the end of that partition is looked up, and the
+ * question waits until the consolidator's progress record (state.h) has reached it.
  *  - A topic that was registered or deregistered through this hub is looked up only after the view
  *    contains that (view_note_write).
  *
@@ -37,8 +37,8 @@ struct view_topic {
 };
 
 /**
- * One question, embedded by the asker, who keeps it and the topic until `done` was called, exactly once,
- * on any thread; it must not block. `found` is filled when VIEW_FOUND.
+ * One question, embedded by the asker, who keeps it and the topic until `done` was called, exactly
+ * once, on any thread; it must not block. `found` is filled when VIEW_FOUND.
  */
 struct view_wait {
     void (*done)(struct view_wait *wait, enum view_outcome outcome);

@@ -25,7 +25,7 @@
 #include "tests/unit/folding.h"
 #include "tests/unit/random.h"
 
-enum { SUBSCRIPTIONS = 3, ZOMBIES = 2, STEPS = 150, MAX_EVENTS = 200, MAX_MESSAGES = 160 };
+enum { SUBSCRIPTIONS = 3, ZOMBIES = 2, STEPS = 250, MAX_EVENTS = 300, MAX_MESSAGES = 160 };
 
 typedef int64_t resume_fn(const struct position *position, const struct shard_commit *commit);
 
@@ -350,6 +350,8 @@ static void freeze(struct world *world)
 static void step(struct world *world)
 {
     struct dispatcher *zombie = &world->zombies[random_below(&world->random, ZOMBIES)];
+    if (!zombie->exists)
+        zombie = &world->zombies[0];
     int i = (int)random_below(&world->random, SUBSCRIPTIONS);
     switch (random_below(&world->random, 16)) {
     case 0:
@@ -367,6 +369,8 @@ static void step(struct world *world)
     case 5:
     case 6:
     case 7:
+    case 9:
+    case 10:
         if (zombie->exists)
             act(world, zombie);
         break;
@@ -390,6 +394,7 @@ static bool history_skips(uint64_t seed, const struct rules *rules, unsigned *co
     world->patience = random_one_in(&world->random, 2) ? 2 : 30;
     world->commit.offset = -1;
     take_over(world);
+    go_live(world, &world->owner);
     for (int i = 0; i < SUBSCRIPTIONS; i++) {
         request(world, i);
         read_state(world, &world->owner, world->event_count);
