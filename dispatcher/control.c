@@ -104,14 +104,26 @@ static void update_ready(struct control *control, bool joined)
         atomic_store(&control->ready, true);
 }
 
+/**
+ * A commit may have been made by a former owner that had seen more of the state than we have. It
+ * must not be read with our older view (position.h): the shard waits until its state has come as
+ * far.
+ */
+static void go_live(struct control *control, struct shard *shard)
+{
+    if (shard->folded < shard->await_folded)
+        return;
+    shard_go_live(shard, control->dispatcher, &control->channels);
+    update_ready(control, false);
+}
+
 static void fetch_offsets(struct control *control, struct shard *shard)
 {
     shard->phase = SHARD_RESOLVING;
     shard_needed_partitions(shard, &control->channels);
     if (shard_offsets_fetch(control->offsets, shard))
         return;
-    shard_go_live(shard, control->dispatcher, &control->channels);
-    update_ready(control, false);
+    go_live(control, shard);
 }
 
 static struct shard *find_shard(void *context, int32_t number)
@@ -130,14 +142,16 @@ static void on_offsets_fetched(void *context, struct shard *shard, const struct 
         shard->refetch_ms = clock_monotonic_ms() + REFETCH_MS;
         return;
     }
-    shard_go_live(shard, control->dispatcher, &control->channels);
-    update_ready(control, false);
+    shard->await_folded = shard_offsets_folded(shard);
+    go_live(control, shard);
 }
 
-static void refetch_offsets(struct control *control, int64_t now)
+static void continue_takeovers(struct control *control, int64_t now)
 {
     for (int32_t i = 0; i < control->shard_count; i++) {
         struct shard *shard = control->shards[i];
+        if (shard && shard->phase == SHARD_RESOLVING && shard->await_folded > 0)
+            go_live(control, shard);
         if (!shard || shard->refetch_ms == 0 || shard->refetch_ms > now)
             continue;
         shard->refetch_ms = 0;
@@ -474,7 +488,7 @@ static void run_timers(struct control *control)
 {
     const struct config *config = &control->dispatcher->config;
     int64_t now = clock_monotonic_ms();
-    refetch_offsets(control, now);
+    continue_takeovers(control, now);
     if (now >= control->next_check_ms && control->check_sent_ms == 0) {
         check_membership(control, now);
         control->next_check_ms = now + config->kafka.session_timeout / 4;

@@ -43,6 +43,7 @@ struct shard {
     bool committing;      /**< a commit is under way */
     uint32_t incarnation; /**< tells answers about it from those about an earlier ownership */
     uint64_t born;        /**< snapshots up to this one were asked for before it was ours */
+    int64_t await_folded; /**< while RESOLVING: offsets are known, but made with a later state */
     int64_t refetch_ms;   /**< when to ask for the offsets again; 0: not */
 };
 

@@ -188,6 +188,18 @@ static int take_fetched(struct shard_offsets *offsets, struct shard *shard, rd_k
     return 0;
 }
 
+int64_t shard_offsets_folded(const struct shard *shard)
+{
+    const struct shard_offset *offset, *next;
+    int64_t folded = 0;
+    HASH_ITER(hh, shard->offsets, offset, next)
+    {
+        if (offset->commit.offset >= 0 && offset->commit.folded > folded)
+            folded = offset->commit.folded;
+    }
+    return folded;
+}
+
 static bool is_due(const struct shard_offset *offset, int64_t refresh_before_ms)
 {
     if (offset->wanted.offset < 0)

@@ -39,6 +39,9 @@ void shard_offsets_free(struct shard_offsets *offsets);
  * asked. */
 bool shard_offsets_fetch(struct shard_offsets *offsets, struct shard *shard);
 
+/** The latest state that any of the shard's commits was made with; 0: there are none. */
+int64_t shard_offsets_folded(const struct shard *shard);
+
 /**
  * Commits where `wanted` differs from `commit`, and what was last written before
  * `refresh_before_ms`, so that Kafka does not forget it. Does nothing while a commit of the shard

@@ -102,11 +102,10 @@ class KafkaBroker:
         self.process.kill()
 
     def pause(self) -> None:
-        """SIGSTOP: connections stay open and nothing answers."""
-        self.process.signal(signal.SIGSTOP)
+        self.process.pause()
 
     def resume(self) -> None:
-        self.process.signal(signal.SIGCONT)
+        self.process.resume()
 
     def _format(self) -> None:
         assert any(KAFKA_LIBS.glob("kafka_*.jar")), f"no Kafka in {KAFKA_LIBS}: run tests/run first"

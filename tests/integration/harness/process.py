@@ -62,6 +62,20 @@ class ManagedProcess:
         assert self.running, f"{self.name} is not running (exit code {self.returncode}){self.tail()}"
         os.kill(self.pid, number)
 
+    def pause(self) -> None:
+        """SIGSTOP: connections stay open and nothing answers. Returns when every thread stands still."""
+        self.signal(signal.SIGSTOP)
+        wait_for(lambda: self._thread_states() == {"T"}, f"{self.name} stopped")
+
+    def resume(self) -> None:
+        self.signal(signal.SIGCONT)
+
+    def _thread_states(self) -> set[str]:
+        """The kernel's letters: R(unning), S(leeping), T (stopped)…"""
+        stats = [path.read_text() for path in Path(f"/proc/{self.pid}/task").glob("*/stat")]
+        # The name before the state is in parentheses and may contain anything.
+        return {stat.rpartition(")")[2].split()[0] for stat in stats}
+
     def wait(self, timeout: float = 30.0) -> int:
         """Waits for the end, returns the exit code; fails at the deadline and leaves it running."""
         assert self._child is not None

@@ -80,12 +80,6 @@ class Program(ManagedProcess):
         assert code == 0, f"{self.name} ended with {code} when told to stop{self.tail()}"
         self._end_expected = True
 
-    def pause(self) -> None:
-        self.signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        self.signal(signal.SIGCONT)
-
     def get(self, path: str) -> Answer:
         """GET on its port; raises OSError or http.client.HTTPException when it is not answered."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE)
