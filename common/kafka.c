@@ -170,13 +170,3 @@ size_t kafka_consume(rd_kafka_queue_t *queue, int timeout_ms, rd_kafka_message_t
     ssize_t more = rd_kafka_consume_batch_queue(queue, 0, messages + 1, max - 1);
     return 1 + (more > 0 ? (size_t)more : 0);
 }
-
-rd_kafka_topic_t *kafka_topic_warm_up(rd_kafka_t *rk, const char *name, int timeout_ms)
-{
-    const struct rd_kafka_metadata *metadata;
-    rd_kafka_topic_t *topic = rd_kafka_topic_new(rk, name, NULL);
-    if (topic &&
-        rd_kafka_metadata(rk, 0, topic, &metadata, timeout_ms) == RD_KAFKA_RESP_ERR_NO_ERROR)
-        rd_kafka_metadata_destroy(metadata);
-    return topic;
-}

@@ -49,14 +49,6 @@ rd_kafka_t *kafka_client_new(const struct config *config, rd_kafka_type_t type,
                              struct error *error);
 
 /**
- * Lets `rk` learn about a topic before it is assigned: librdkafka 2.0 otherwise finds the leader of
- * a topic that is new to it only at its next periodic scan, up to a second later. Blocks for a
- * round trip, at most `timeout_ms`. @returns a handle that keeps the knowledge, for
- * rd_kafka_topic_destroy, or NULL.
- */
-rd_kafka_topic_t *kafka_topic_warm_up(rd_kafka_t *rk, const char *name, int timeout_ms);
-
-/**
  * Waits up to `timeout_ms` for a first message, then takes what is there already, up to `max`. (A
  * plain rd_kafka_consume_batch_queue waits its full time-out for the batch to fill.) @returns how
  * many.

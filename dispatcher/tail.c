@@ -17,7 +17,7 @@
 #include "dispatcher/loop.h"
 #include "dispatcher/mailbox.h"
 
-enum { POLL_MS = 1000, BATCH = 1000, BACK_PRESSURE_MS = 5, WARM_UP_MS = 1000 };
+enum { POLL_MS = 1000, BATCH = 1000, BACK_PRESSURE_MS = 5, METADATA_MS = 1000 };
 
 /** Who gets the messages of one channel. */
 struct tail_route {
@@ -40,7 +40,7 @@ struct tail_partition {
     struct message_partition *partition;
     int64_t position; /* everything before has been fed */
     bool assigned;
-    rd_kafka_topic_t *warm;
+    rd_kafka_topic_t *known;  /* keeps librdkafka's knowledge of its leader */
     struct opening *openings; /* to be answered once it is assigned */
     struct tail_route *routes;
     uint32_t routes_of_loop[MAX_LOOPS];
@@ -198,35 +198,70 @@ static void run_open(struct task *task, void *owner)
     LL_APPEND(partition->openings, opening);
 }
 
-static void assign_or_not(struct tail *tail, struct tail_partition *partition, int64_t offset)
+static void add_to_list(rd_kafka_topic_partition_list_t *list,
+                        const struct tail_partition *partition)
 {
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(list, partition->partition->kafka_topic,
                                       partition->partition->partition)
-        ->offset = offset;
-    rd_kafka_error_t *error = offset >= 0 ? rd_kafka_incremental_assign(tail->rk, list)
-                                          : rd_kafka_incremental_unassign(tail->rk, list);
+        ->offset = partition->position;
+}
+
+/** A partition that nobody reads yet begins where the first of its openings needs it. */
+static void set_start(struct tail_partition *partition)
+{
+    const struct opening *opening;
+    partition->position = partition->openings->from;
+    LL_FOREACH(partition->openings, opening)
+    {
+        if (opening->from < partition->position)
+            partition->position = opening->from;
+    }
+}
+
+/**
+ * Starts reading all partitions that have openings and are not read yet: at once, since each round
+ * trip waits for the fetch under way. librdkafka 2.0 would find the leader of a topic that is new
+ * to it only at its next periodic scan, up to a second later; asking for metadata first avoids
+ * that.
+ */
+static void assign_new(struct tail *tail)
+{
+    struct tail_partition *partition, *next;
+    const struct rd_kafka_metadata *metadata;
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(8);
+    HASH_ITER(hh, tail->partitions, partition, next)
+    {
+        if (partition->assigned || !partition->openings)
+            continue;
+        set_start(partition);
+        partition->known = rd_kafka_topic_new(tail->rk, partition->partition->kafka_topic, NULL);
+        partition->assigned = true;
+        add_to_list(list, partition);
+    }
+    if (list->cnt > 0) {
+        if (rd_kafka_metadata(tail->rk, 0, NULL, &metadata, METADATA_MS) ==
+            RD_KAFKA_RESP_ERR_NO_ERROR)
+            rd_kafka_metadata_destroy(metadata);
+        rd_kafka_error_t *error = rd_kafka_incremental_assign(tail->rk, list);
+        if (error)
+            PANIC("tail reader: %s", rd_kafka_error_string(error));
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
+static void unassign(struct tail *tail, const struct tail_partition *partition)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    add_to_list(list, partition);
+    rd_kafka_error_t *error = rd_kafka_incremental_unassign(tail->rk, list);
     if (error)
         PANIC("tail reader: %s", rd_kafka_error_string(error));
     rd_kafka_topic_partition_list_destroy(list);
-    partition->assigned = offset >= 0;
 }
 
-/** Answers openings. A partition that nobody reads yet begins where the first of them needs it. */
 static void answer_openings(struct tail *tail, struct tail_partition *partition)
 {
     struct opening *opening, *next;
-    if (!partition->assigned) {
-        partition->position = partition->openings->from;
-        LL_FOREACH(partition->openings, opening)
-        {
-            if (opening->from < partition->position)
-                partition->position = opening->from;
-        }
-        partition->warm =
-            kafka_topic_warm_up(tail->rk, partition->partition->kafka_topic, WARM_UP_MS);
-        assign_or_not(tail, partition, partition->position);
-    }
     LL_FOREACH_SAFE(partition->openings, opening, next)
     {
         add_route(partition, opening);
@@ -237,15 +272,10 @@ static void answer_openings(struct tail *tail, struct tail_partition *partition)
     partition->openings = NULL;
 }
 
-static bool is_used(const struct tail_partition *partition)
-{
-    return partition->openings || partition->routes;
-}
-
 static void free_partition(struct tail *tail, struct tail_partition *partition)
 {
-    if (partition->warm)
-        rd_kafka_topic_destroy(partition->warm);
+    if (partition->known)
+        rd_kafka_topic_destroy(partition->known);
     HASH_DEL(tail->partitions, partition);
     free(partition);
 }
@@ -253,14 +283,14 @@ static void free_partition(struct tail *tail, struct tail_partition *partition)
 static void settle_partitions(struct tail *tail)
 {
     struct tail_partition *partition, *next;
+    assign_new(tail);
     HASH_ITER(hh, tail->partitions, partition, next)
     {
-        if (partition->openings)
-            answer_openings(tail, partition);
-        if (is_used(partition))
+        answer_openings(tail, partition);
+        if (partition->routes)
             continue;
         if (partition->assigned)
-            assign_or_not(tail, partition, -1);
+            unassign(tail, partition);
         free_partition(tail, partition);
     }
 }

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from confluent_kafka.admin import AdminClient, NewTopic
+
 from harness.kafka import KafkaBroker
 from harness.suite import Suite
 from harness.wait import wait_for
@@ -89,14 +90,19 @@ def subscribe(suite: Suite, topic: str, callbacks: list[str]) -> None:
     hub.close()
 
 
-def wait_active(suite: Suite, sink: tools.Sink, topic: str, count: int, timeout: float = 60.0) -> None:
-    """Returns when a message reaches all `count` subscriptions of the topic and nothing is under way."""
+def wait_active(
+    suite: Suite, sink: tools.Sink, topic: str, count: int, patience: float = 1.0, timeout: float = 60.0
+) -> None:
+    """Returns when a message reaches all `count` subscriptions of the topic and nothing is under way.
+
+    patience: how long one message may take to all of them before the next one is tried.
+    """
     hub = suite.hub()
 
     def reaches_all() -> bool:
         sink.reset()
         hub.publish(topic, stamped()).check_accepted()
-        deadline = time.monotonic() + 1.0
+        deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
             if sink.report()["paths"] >= count:
                 return True

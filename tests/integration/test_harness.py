@@ -170,7 +170,7 @@ def test_process_reports_its_end_and_its_output(tmp_path):
 def test_process_is_killed_even_when_it_is_stopped(tmp_path):
     process = ManagedProcess("sleep", ["sleep", "60"], tmp_path / "log")
     process.start()
-    process.signal(signal.SIGSTOP)
+    process.pause()
     process.kill()
     assert process.returncode == -signal.SIGKILL
 

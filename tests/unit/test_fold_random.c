@@ -12,13 +12,12 @@
 #include "tests/unit/folding.h"
 #include "tests/unit/random.h"
 
-enum { ENTITIES = 3, EVENTS = 40000 };
+enum { ENTITIES = 3, EVENTS = 12000 };
 
-/** A subscription, the same in memory and as it went through its codec after each event. */
 struct entity {
     char callback[64];
     struct subscription_state *state;
-    struct subscription_state *reread;
+    char *written;    /**< what it is written as; "" while there is none */
     int64_t old_base; /**< some base that it had */
 };
 
@@ -43,7 +42,7 @@ static enum event_type random_type(const struct subscription_state *s)
     /* Ends would leave little else to see. */
     enum event_type type = (enum event_type)random_below(&source, EVENT_TYPE_COUNT);
     bool ends = type == EVENT_TOPIC_ENDED || type == EVENT_DELIVERY_GONE ||
-                type == EVENT_UNSUBSCRIPTION_VERIFIED || type == EVENT_SUBSCRIPTION_FORGOTTEN;
+                type == EVENT_UNSUBSCRIPTION_VERIFIED;
     return ends && !random_one_in(&source, 4) ? EVENT_SUBSCRIPTION_VERIFIED : type;
 }
 
@@ -150,104 +149,99 @@ static void check_step(const struct subscription_state *before,
     }
 }
 
-/** Decodes what `s` is written as; NULL stays NULL. */
-static struct subscription_state *reread(const struct subscription_state *s)
+/** Decodes what an entity was written as; "" is NULL. */
+static struct subscription_state *reread(const struct entity *entity)
 {
-    if (!s)
+    if (!*entity->written)
         return NULL;
     struct error error;
     struct state_record record;
-    size_t length;
-    char *value = state_encode_subscription(s, &length);
-    char *key = id_subscription_key(s->id);
-    if (state_decode(key, strlen(key), value, length, &record, &error) != 0)
-        fail_msg("%s: %s", error.message, value);
+    char id[ID_HEX_SIZE];
+    id_subscription(TOPIC, entity->callback, id);
+    char *key = id_subscription_key(id);
+    if (state_decode(key, strlen(key), entity->written, strlen(entity->written), &record, &error) !=
+        0)
+        fail_msg("%s: %s", error.message, entity->written);
     assert_int_equal(record.kind, STATE_SUBSCRIPTION);
     free(key);
-    free(value);
     return record.value.subscription;
 }
 
-/** Twice the same changes nothing but when a position was last written. */
+/** The same event once more changes nothing but when a position was last written. */
 static void check_duplicate(struct entity *entity, const struct event *event, int64_t sequence)
 {
-    struct subscription_state *s = reread(entity->state);
+    struct subscription_state *s = reread(entity);
     enum fold_outcome outcome = fold_subscription(&s, event, sequence);
     if (outcome == FOLD_CHANGED && entity->state) {
         assert_true(is_about_delivery(event->type));
         s->position.set = entity->state->position.set;
     }
-    char *once = picture(entity->state), *twice = picture(s);
-    assert_string_equal(once, twice);
-    free(once);
+    char *twice = picture(s);
+    assert_string_equal(entity->written, twice);
     free(twice);
     subscription_state_free(s);
+}
+
+/** Folds into the state in memory and into one that was read again, which must not differ. */
+static enum fold_outcome fold_both(struct entity *entity, const struct event *event,
+                                   int64_t sequence)
+{
+    struct subscription_state *s = reread(entity);
+    enum fold_outcome outcome = fold_subscription(&entity->state, event, sequence);
+    assert_int_equal(fold_subscription(&s, event, sequence), outcome);
+    char *after = picture(entity->state), *after_reading = picture(s);
+    assert_string_equal(after, after_reading);
+    assert_int_equal(outcome == FOLD_IGNORED, strcmp(entity->written, after) == 0);
+    assert_int_equal(outcome == FOLD_REMOVED, *entity->written && !entity->state);
+    free(entity->written);
+    entity->written = after;
+    free(after_reading);
+    subscription_state_free(s);
+    return outcome;
 }
 
 static void step(struct entity *entity, const struct event *event, int64_t sequence,
                  unsigned counts[EVENT_TYPE_COUNT])
 {
-    struct subscription_state *before = reread(entity->state);
-    char *before_text = picture(before);
-    char *verified_text = before ? picture_of_verified(before) : NULL;
-    bool existed = entity->state != NULL;
-
-    enum fold_outcome outcome = fold_subscription(&entity->state, event, sequence);
-    enum fold_outcome again = fold_subscription(&entity->reread, event, sequence);
-    char *after_text = picture(entity->state), *reread_text = picture(entity->reread);
-    assert_int_equal(outcome, again);
-    assert_string_equal(after_text, reread_text);
+    struct subscription_state *before = reread(entity);
+    enum fold_outcome outcome = fold_both(entity, event, sequence);
     counts[event->type] += outcome != FOLD_IGNORED;
-
-    if (outcome == FOLD_IGNORED)
-        assert_string_equal(before_text, after_text);
-    else
-        assert_string_not_equal(before_text, after_text);
-    assert_int_equal(outcome == FOLD_REMOVED, existed && !entity->state);
-    if (entity->state) {
+    if (entity->state)
         check_state(entity->state, sequence);
-        if (existed)
-            check_step(before, entity->state, event, sequence);
+    if (before && entity->state)
+        check_step(before, entity->state, event, sequence);
+    if (before && entity->state && only_touches_pending(event->type)) {
+        char *was = picture_of_verified(before), *is = picture_of_verified(entity->state);
+        assert_string_equal(was, is);
+        free(was);
+        free(is);
     }
-    if (existed && entity->state && only_touches_pending(event->type)) {
-        char *still = picture_of_verified(entity->state);
-        assert_string_equal(verified_text, still);
-        free(still);
-    }
-    check_duplicate(entity, event, sequence + 1);
-
+    if (random_one_in(&source, 8))
+        check_duplicate(entity, event, sequence + 1);
     subscription_state_free(before);
-    free(before_text);
-    free(verified_text);
-    free(after_text);
-    free(reread_text);
 }
 
 static void run(uint64_t seed, unsigned counts[EVENT_TYPE_COUNT])
 {
     struct entity entities[ENTITIES] = {0};
     source.state = seed;
-    for (int i = 0; i < ENTITIES; i++)
+    for (int i = 0; i < ENTITIES; i++) {
         snprintf(entities[i].callback, sizeof(entities[i].callback), "%s/%d", CALLBACK, i);
-    for (int64_t sequence = 1; sequence <= EVENTS; sequence += 2) {
+        entities[i].written = strdup("");
+    }
+    for (int64_t i = 1; i <= EVENTS; i++) {
         struct entity *entity = &entities[random_below(&source, ENTITIES)];
         struct event event = random_event(entity);
-        char request[ID_UUID_SIZE];
-        if (event.request_id) {
-            /* It may be the state's own string. */
-            strcpy(request, event.request_id);
-            event.request_id = request;
-        }
-        step(entity, &event, sequence, counts);
-        struct subscription_state *next = reread(entity->reread);
-        subscription_state_free(entity->reread);
-        entity->reread = next;
+        char request[ID_UUID_SIZE]; /* it may be the state's own string */
+        strcpy(request, event.request_id);
+        event.request_id = request;
+        step(entity, &event, 2 * i, counts);
         if (entity->state && random_one_in(&source, 20))
             entity->old_base = entity->state->position.base;
     }
     for (int i = 0; i < ENTITIES; i++) {
         subscription_state_free(entities[i].state);
-        subscription_state_free(entities[i].reread);
+        free(entities[i].written);
     }
 }
 
@@ -255,11 +249,10 @@ static void test_invariants_hold_under_random_events(void **state)
 {
     (void)state;
     unsigned counts[EVENT_TYPE_COUNT] = {0};
-    for (uint64_t seed = 1; seed <= 2; seed++)
-        run(seed * 0x9E3779B97F4A7C15ULL, counts);
+    run(0x9E3779B97F4A7C15ULL, counts);
     /* The test is worth nothing if the events do not get anywhere. */
     for (int type = EVENT_TOPIC_ENDED; type < EVENT_TYPE_COUNT; type++)
-        if (counts[type] < 50)
+        if (counts[type] < 25)
             fail_msg("%s took effect only %u times", event_type_name((enum event_type)type),
                      counts[type]);
 }

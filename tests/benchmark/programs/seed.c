@@ -18,7 +18,7 @@
 #include "common/panic.h"
 #include "common/state.h"
 
-enum { LEASE_SECONDS = 864000, TIMEOUT_MS = 120000 };
+enum { LEASE_SECONDS = 864000, FLUSH_MS = 120000, LEADER_MS = 10000 };
 
 struct seed {
     unsigned first, topics, subscriptions;
@@ -106,13 +106,23 @@ static void write_subscription(struct seed *seed, unsigned number)
     free(callback);
 }
 
+/* Partitions that were just created have no leader for a moment. */
+static rd_kafka_resp_err_t find_end(struct seed *seed, int32_t partition, int64_t *end)
+{
+    int64_t low, deadline = clock_monotonic_ms() + LEADER_MS;
+    rd_kafka_resp_err_t code;
+    while ((code = rd_kafka_query_watermark_offsets(seed->rk, seed->names.pool, partition, &low,
+                                                    end, LEADER_MS)) != 0 &&
+           clock_monotonic_ms() < deadline)
+        clock_sleep_ms(50);
+    return code;
+}
+
 static int find_ends(struct seed *seed, struct error *error)
 {
     seed->ends = xcalloc((size_t)seed->layout.pool_partitions, sizeof(*seed->ends));
     for (int32_t i = 0; i < seed->layout.pool_partitions; i++) {
-        int64_t low;
-        rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
-            seed->rk, seed->names.pool, i, &low, &seed->ends[i], TIMEOUT_MS);
+        rd_kafka_resp_err_t code = find_end(seed, i, &seed->ends[i]);
         if (code != 0)
             return kafka_error(error, code, "asking for the pool's ends");
     }
@@ -145,7 +155,7 @@ static int write_all(struct seed *seed, struct error *error)
         write_topic(seed, i);
     for (unsigned i = 0; i < seed->subscriptions; i++)
         write_subscription(seed, i);
-    rd_kafka_resp_err_t code = rd_kafka_flush(seed->rk, TIMEOUT_MS);
+    rd_kafka_resp_err_t code = rd_kafka_flush(seed->rk, FLUSH_MS);
     if (code != 0)
         return kafka_error(error, code, "writing the records");
     if (seed->failed > 0)

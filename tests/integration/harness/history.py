@@ -117,7 +117,9 @@ class History:
             confirmed = dict(self._confirmed)
 
         def missing() -> dict[str, int]:
-            gaps = {e.path: len(confirmed.keys() - {a.sequence for a in self._arrivals(e)}) for e in endpoints}
+            gaps = {
+                e.path: len(confirmed.keys() - {a.sequence for a in self._arrivals(e)}) for e in endpoints
+            }
             return {path: gap for path, gap in gaps.items() if gap}
 
         try:

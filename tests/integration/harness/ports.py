@@ -1,7 +1,13 @@
 """Free TCP ports on loopback."""
 
+import os
 import random
 import socket
+
+# Each worker of pytest-xdist ("gw3") has every sixteenth port to itself: a port that one has handed out
+# and not yet bound must not be handed out by another.
+_WORKERS = 16
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _WORKERS
 
 _handed_out: set[int] = set()
 
@@ -13,7 +19,7 @@ def free_port() -> int:
     connection can grab it between now and the moment when its user binds it.
     """
     while True:
-        port = random.randrange(15000, 32000)
+        port = random.randrange(15000 + _WORKER, 32000, _WORKERS)
         if port in _handed_out:
             continue
         with socket.socket() as probe:

@@ -1,5 +1,6 @@
 """A child process that never outlives the tests, with its output in a file."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -72,9 +73,12 @@ class ManagedProcess:
 
     def _thread_states(self) -> set[str]:
         """The kernel's letters: R(unning), S(leeping), T (stopped)…"""
-        stats = [path.read_text() for path in Path(f"/proc/{self.pid}/task").glob("*/stat")]
-        # The name before the state is in parentheses and may contain anything.
-        return {stat.rpartition(")")[2].split()[0] for stat in stats}
+        states = set()
+        for path in Path(f"/proc/{self.pid}/task").glob("*/stat"):
+            with contextlib.suppress(OSError):  # a thread that has just ended
+                # The name before the state is in parentheses and may contain anything.
+                states.add(path.read_text().rpartition(")")[2].split()[0])
+        return states
 
     def wait(self, timeout: float = 30.0) -> int:
         """Waits for the end, returns the exit code; fails at the deadline and leaves it running."""

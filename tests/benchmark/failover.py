@@ -1,0 +1,40 @@
+"""How long subscriptions wait after the kill -9 of a dispatcher."""
+
+import time
+
+from . import tools
+from .bench import Bench, subscribe, wait_active
+from .metrics import wait_shared
+from .table import Row
+
+SESSION_TIMEOUT = 6  # seconds: kafka.session_timeout's default
+ALLOWANCE = 3
+SUBSCRIBERS = 100
+RATE = 50
+
+
+def run(bench: Bench) -> None:
+    """While 50 messages a second are published: those that wait longest tell until when nobody served."""
+    what = "kill -9 of one of two dispatchers until all are served again"
+    with bench.sink(8) as sink, bench.suite(dispatchers=2) as suite:
+        suite.start()
+        wait_shared(suite)
+        topic = bench.topic()
+        suite.hub().register(topic).check_accepted()
+        subscribe(suite, topic, [sink.url(f"failover/{i}", i % 8) for i in range(SUBSCRIBERS)])
+        wait_active(suite, sink, topic, SUBSCRIBERS)
+        with tools.Publishing(suite["hub-0"].port, topic, "--rate", RATE, "--seconds", 16) as publishing:
+            time.sleep(2.0)
+            suite.kill("dispatcher-0")
+            published = publishing.finish(16)
+        report = sink.wait_deliveries(published["accepted"] * SUBSCRIBERS, timeout=60.0)
+    waited = report["latency"]["max_us"] / 1e6
+    repeated = report["deliveries"] - published["accepted"] * SUBSCRIBERS
+    bench.add(
+        Row(
+            what,
+            f"{waited:.1f} s ({repeated:,} of {report['deliveries']:,} deliveries repeated)",
+            target=f"≤ {SESSION_TIMEOUT} + {ALLOWANCE} s",
+            met=waited <= SESSION_TIMEOUT + ALLOWANCE,
+        )
+    )
