@@ -12,10 +12,11 @@ struct state_loader {
     rd_kafka_t *reader;     /* read_committed */
     rd_kafka_t *watermarks; /* read_uncommitted: tells the end including undecided transactions */
     char *topic;
+    struct counter *malformed;
 };
 
 struct state_loader *state_loader_new(const struct config *config, const struct kafka_names *names,
-                                      struct error *error)
+                                      struct counter *malformed, struct error *error)
 {
     /* Neither handle joins a group or commits; the name is only there because consumers need one.
      */
@@ -28,6 +29,7 @@ struct state_loader *state_loader_new(const struct config *config, const struct 
         {"group.id", "websub-state-loader"}, {"isolation.level", "read_uncommitted"}, {NULL, NULL}};
     struct state_loader *loader = xcalloc(1, sizeof(*loader));
     loader->topic = xstrdup(names->state);
+    loader->malformed = malformed;
     loader->reader = kafka_client_new(config, RD_KAFKA_CONSUMER, reader, NULL, NULL, error);
     if (loader->reader) {
         rd_kafka_poll_set_consumer(loader->reader);
@@ -54,13 +56,14 @@ void state_loader_free(struct state_loader *loader)
 }
 
 void state_take_message(const rd_kafka_message_t *message, state_record_fn take, void *context,
-                        uint64_t *malformed)
+                        struct counter *malformed)
 {
     struct state_record record;
     struct error error;
     if (state_decode(message->key, message->key_len, message->payload, message->len, &record,
                      &error) != 0) {
-        ++*malformed;
+        if (malformed)
+            counter_add(malformed, 1);
         log_warning("state.malformed", LOG_INT("partition", message->partition),
                     LOG_INT("offset", message->offset), LOG_STR("reason", error.message));
         return;
@@ -73,7 +76,6 @@ static int read_to_end(struct state_loader *loader, int64_t end, int timeout_ms,
                        state_record_fn take, void *context, struct error *error)
 {
     int64_t deadline = clock_monotonic_ms() + timeout_ms;
-    uint64_t malformed = 0;
     for (;;) {
         rd_kafka_message_t *message = rd_kafka_consumer_poll(loader->reader, POLL_MS);
         if (!message) {
@@ -84,7 +86,7 @@ static int read_to_end(struct state_loader *loader, int64_t end, int timeout_ms,
         /* At the last stable offset, which may be before the end: then there is more to come. */
         bool done = message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF && message->offset >= end;
         if (!message->err) {
-            state_take_message(message, take, context, &malformed);
+            state_take_message(message, take, context, loader->malformed);
             deadline = clock_monotonic_ms() + timeout_ms;
         } else if (message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
             log_warning("state.read_failed", LOG_STR("reason", rd_kafka_message_errstr(message)));

@@ -4,6 +4,7 @@
 #define WEBSUB_COMMON_STATE_LOADER_H
 
 #include "common/kafka.h"
+#include "common/metrics.h"
 #include "common/state.h"
 
 struct state_loader;
@@ -13,7 +14,7 @@ typedef void (*state_record_fn)(void *context, int32_t partition, const char *ke
                                 size_t key_length, struct state_record *record);
 
 struct state_loader *state_loader_new(const struct config *config, const struct kafka_names *names,
-                                      struct error *error);
+                                      struct counter *malformed, struct error *error);
 void state_loader_free(struct state_loader *loader);
 
 /**
@@ -28,9 +29,9 @@ int state_loader_load(struct state_loader *loader, int32_t partition, int timeou
 
 /**
  * Decodes a consumed state message and hands it to `take`; a malformed one is logged
- * ("state.malformed"), counted in `*malformed` and skipped.
+ * ("state.malformed"), counted in `malformed` (if not NULL) and skipped.
  */
 void state_take_message(const rd_kafka_message_t *message, state_record_fn take, void *context,
-                        uint64_t *malformed);
+                        struct counter *malformed);
 
 #endif

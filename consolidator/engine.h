@@ -31,6 +31,7 @@ struct engine_metrics {
     struct counter *folded;
     struct counter *ignored;
     struct counter *malformed;
+    struct counter *malformed_state;
     struct counter *transactions;
     struct counter *aborted;
     struct gauge *partitions;

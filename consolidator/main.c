@@ -43,6 +43,8 @@ static void register_metrics(struct engine_metrics *m, struct metrics *metrics)
         metrics_counter(metrics, "websub_consolidator_events_total", "", "outcome=\"ignored\"");
     m->malformed =
         metrics_counter(metrics, "websub_consolidator_events_total", "", "outcome=\"malformed\"");
+    m->malformed_state = metrics_counter(metrics, "websub_consolidator_malformed_state_total",
+                                         "State records that could not be read", NULL);
     m->transactions = metrics_counter(metrics, "websub_consolidator_transactions_total",
                                       "Kafka transactions by outcome", "outcome=\"committed\"");
     m->aborted = metrics_counter(metrics, "websub_consolidator_transactions_total", "",

@@ -72,7 +72,6 @@ struct control {
     int64_t next_collect_ms;
     int64_t next_check_ms;
     int64_t check_sent_ms; /* 0: none under way */
-    uint64_t malformed;
 
     /* a handover that librdkafka waits for */
     rd_kafka_topic_partition_list_t *handover;
@@ -174,7 +173,8 @@ static void on_fetch(struct control *control, rd_kafka_event_t *event)
 {
     const rd_kafka_message_t *message;
     while ((message = rd_kafka_event_message_next(event)))
-        state_take_message(message, on_record, control, &control->malformed);
+        state_take_message(message, on_record, control,
+                           control->dispatcher->metrics.malformed_state);
 }
 
 static void on_error(struct control *control, rd_kafka_event_t *event)

@@ -37,13 +37,13 @@ struct dispatcher_metrics {
     struct counter *verified;
     struct counter *refused;
     struct counter *malformed;
+    struct counter *malformed_state;
     struct counter *commits;
     struct counter *commits_failed;
     struct counter *rebalances;
     struct gauge *shards;
     struct gauge *subscriptions;
     struct gauge *in_flight;
-    struct gauge *detached;
     struct gauge *failing;
     struct histogram *latency;  /**< from publication to confirmation */
     struct histogram *delivery; /**< one attempt */

@@ -72,6 +72,8 @@ static void register_metrics(struct dispatcher *dispatcher, struct metrics *metr
                                  "outcome=\"refused\"");
     m->malformed = metrics_counter(metrics, "websub_dispatcher_malformed_messages_total",
                                    "Records in message topics that are no messages", NULL);
+    m->malformed_state = metrics_counter(metrics, "websub_dispatcher_malformed_state_total",
+                                         "State records that could not be read", NULL);
     m->commits = metrics_counter(metrics, "websub_dispatcher_commits_total",
                                  "Commits of shard offsets, by outcome", "outcome=\"done\"");
     m->commits_failed =

@@ -26,6 +26,7 @@ struct hub_metrics {
     struct counter *accepted[OPERATION_COUNT];
     struct counter *refused[OPERATION_COUNT];     /**< 4xx */
     struct counter *unavailable[OPERATION_COUNT]; /**< 5xx */
+    struct view_metrics view;
     struct counter *published_bytes;
     struct histogram *publish_seconds;
 };

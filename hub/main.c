@@ -75,13 +75,17 @@ static void register_metrics(struct hub_metrics *m, struct metrics *metrics)
         m->refused[i] = metrics_counter(metrics, name, help, operation_labels[i].refused);
         m->unavailable[i] = metrics_counter(metrics, name, help, operation_labels[i].unavailable);
     }
+    m->view.topics =
+        metrics_gauge(metrics, "websub_hub_topics", "Registered topics in the view", NULL);
+    m->view.malformed = metrics_counter(metrics, "websub_hub_malformed_state_total",
+                                        "State records that could not be read", NULL);
     m->published_bytes = metrics_counter(metrics, "websub_hub_published_bytes_total",
                                          "Bytes of accepted messages", NULL);
     m->publish_seconds = metrics_histogram(metrics, "websub_hub_publish_duration_seconds",
                                            "From request to confirmation by Kafka", NULL);
 }
 
-static int open_hub(struct hub *hub, struct metrics *metrics, struct error *error)
+static int open_hub(struct hub *hub, struct error *error)
 {
     if (kafka_admin_prepare(&hub->config, &hub->names, stop_requested, &hub->layout, error) != 0)
         return -1;
@@ -95,8 +99,8 @@ static int open_hub(struct hub *hub, struct metrics *metrics, struct error *erro
     /* The pool's metadata, like that of all message topics, is fetched before it is needed. */
     message_topics_get(hub->message_topics, hub->names.pool);
     message_topics_warm_up(hub->message_topics, (int)hub->config.kafka.produce_timeout);
-    hub->view =
-        view_new(&hub->config, &hub->names, &hub->layout, hub->message_topics, metrics, error);
+    hub->view = view_new(&hub->config, &hub->names, &hub->layout, hub->message_topics,
+                         &hub->metrics.view, error);
     if (!hub->view)
         return -1;
     hub->registrar = registrar_new(hub);
@@ -150,7 +154,7 @@ int main(int argc, char **argv)
         .context = &front,
     };
     struct http_server *server = http_server_new(&options, &error);
-    if (server && open_hub(&hub, metrics, &error) == 0) {
+    if (server && open_hub(&hub, &error) == 0) {
         atomic_store(&front.open, true);
         log_info("hub.started", LOG_STR("public_url", hub.config.hub.public_url),
                  LOG_INT("port", hub.config.hub.port), LOG_INT("shards", hub.layout.partitions));

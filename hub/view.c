@@ -46,8 +46,7 @@ struct view {
     pthread_t end_thread;
     atomic_bool stopping;
     atomic_int not_loaded;
-    struct gauge *topics_gauge;
-    uint64_t malformed;
+    struct view_metrics metrics;
 
     pthread_mutex_t lock; /* what follows */
     pthread_cond_t work;  /* for the end thread */
@@ -180,7 +179,7 @@ static void on_record(void *context, int32_t partition, const char *key, size_t 
         if (!record->tombstone)
             learn_topic(view, record->value.topic);
     }
-    gauge_set(view->topics_gauge, HASH_COUNT(view->topics));
+    gauge_set(view->metrics.topics, HASH_COUNT(view->topics));
 }
 
 static bool is_about_subscription(const rd_kafka_message_t *message)
@@ -200,7 +199,7 @@ static void take_message(struct view *view, const rd_kafka_message_t *message)
     } else if (message->err) {
         log_warning("hub.view_read_failed", LOG_STR("reason", rd_kafka_message_errstr(message)));
     } else if (!is_about_subscription(message)) { /* the hub asks for none of them */
-        state_take_message(message, on_record, view, &view->malformed);
+        state_take_message(message, on_record, view, view->metrics.malformed);
     }
 }
 
@@ -330,7 +329,7 @@ static int make_clients(struct view *view, struct error *error)
 
 struct view *view_new(const struct config *config, const struct kafka_names *names,
                       const struct kafka_layout *layout, struct message_topics *message_topics,
-                      struct metrics *metrics, struct error *error)
+                      const struct view_metrics *metrics, struct error *error)
 {
     struct view *view = xcalloc(1, sizeof(*view));
     view->config = config;
@@ -338,8 +337,7 @@ struct view *view_new(const struct config *config, const struct kafka_names *nam
     view->message_topics = message_topics;
     view->shard_count = layout->partitions;
     view->shards = xcalloc((size_t)layout->partitions, sizeof(*view->shards));
-    view->topics_gauge =
-        metrics_gauge(metrics, "websub_hub_topics", "Registered topics in the view", NULL);
+    view->metrics = *metrics;
     atomic_init(&view->not_loaded, layout->partitions);
     pthread_mutex_init(&view->lock, NULL);
     pthread_cond_init(&view->work, NULL);

@@ -53,9 +53,14 @@ struct view_wait {
     struct view_wait *previous, *next;
 };
 
+struct view_metrics {
+    struct gauge *topics;
+    struct counter *malformed;
+};
+
 struct view *view_new(const struct config *config, const struct kafka_names *names,
                       const struct kafka_layout *layout, struct message_topics *message_topics,
-                      struct metrics *metrics, struct error *error);
+                      const struct view_metrics *metrics, struct error *error);
 /** Waits must have been settled: view_stop first. */
 void view_free(struct view *view);
 /** Stops the threads; what still waits is settled as VIEW_BEHIND. */

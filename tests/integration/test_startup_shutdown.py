@@ -105,6 +105,30 @@ def test_programs_that_wait_for_kafka_stop_at_once(tmp_path, number):
             program.wait_terminated(STOP_BOUND)
 
 
+@pytest.mark.parametrize("go_away", [KafkaBroker.stop, KafkaBroker.pause], ids=["stopped", "frozen"])
+def test_programs_stop_in_bounded_time_while_kafka_is_away(own_broker, tmp_path, subscriber, go_away):
+    """In the middle of everything, and what was accepted before is delivered when all are back."""
+    settings = {"WEBSUB_DISPATCHER_SHUTDOWN_GRACE": "2s"}
+    with Suite(own_broker.bootstrap, tmp_path, "away-", settings=settings) as suite:
+        suite.start()
+        hub, topic, endpoint = suite.hub(), new_topic("away"), subscriber.endpoint()
+        hub.register(topic).check_accepted()
+        subscribe(hub, topic, endpoint)
+        endpoint.on_delivery = answer(503)
+        hub.publish(topic, planted.payload()).check_accepted()
+        endpoint.wait_attempts(1)
+        go_away(own_broker)
+        for program in suite.programs.values():
+            program.signal(signal.SIGTERM)
+        for program in suite.programs.values():
+            program.wait_terminated(2 + STOP_BOUND)
+        endpoint.on_delivery = answer(200)
+        own_broker.kill()
+        own_broker.start()
+        suite.start()
+        endpoint.wait_bodies([planted.payload()])
+
+
 def test_dispatcher_stops_in_bounded_time_while_a_subscriber_hangs(kafka, tmp_path, subscriber):
     """And the message that was under way is delivered after the restart."""
     settings = {"WEBSUB_DISPATCHER_SHUTDOWN_GRACE": "2s"}

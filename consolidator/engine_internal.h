@@ -1,0 +1,40 @@
+/** Inside the consolidating thread: what engine.c (partitions, loop) and transaction.c share. */
+#ifndef WEBSUB_CONSOLIDATOR_ENGINE_INTERNAL_H
+#define WEBSUB_CONSOLIDATOR_ENGINE_INTERNAL_H
+
+#include "common/kafka.h"
+#include "common/state_loader.h"
+#include "consolidator/engine.h"
+#include "consolidator/partition.h"
+
+struct engine {
+    const struct config *config;
+    const struct kafka_names *names;
+    const struct engine_metrics *metrics;
+    rd_kafka_t *consumer;
+    rd_kafka_t *producer; /* transactional */
+    struct state_loader *loader;
+    int32_t partition_count;
+    struct partition **partitions; /* by number; NULL: not ours */
+    rd_kafka_message_t **batch;
+    size_t batch_count;
+    int64_t *eof; /* by number: events offset at which the partition's end was seen, or -1 */
+    atomic_bool *joined;
+    bool failed; /* in the rebalance callback: `failure` says why */
+    struct error failure;
+};
+
+/** Whether the partition's state is complete up to an offset that no progress record tells yet. */
+bool transaction_has_progress(const struct engine *engine, const struct partition *partition);
+
+/**
+ * Folds the batch, writes what is due and the progress, and commits with the offsets. On failure
+ * memory is ahead of Kafka: abort, and open the partitions again.
+ */
+int transaction_run(struct engine *engine, struct error *error);
+
+/** The result of a transactional call as ours; consumes `problem`. ERROR_CONFLICT: new handles are
+ * needed. */
+int transaction_error(struct error *error, rd_kafka_error_t *problem, const char *what);
+
+#endif

@@ -1,0 +1,76 @@
+/* Messages are shared by threads. Made by hand: librdkafka cannot run under the thread sanitizer.
+ */
+#include "tests/unit/unit.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "dispatcher/message.h"
+
+enum { THREADS = 4, EACH = 20000, COST = 100 };
+
+static struct memory_budget budget = {0, INT64_MAX};
+
+static struct message *make_message(void)
+{
+    struct message *message = calloc(1, sizeof(*message));
+    atomic_init(&message->references, 1);
+    message->budget = &budget;
+    message->cost = COST;
+    atomic_fetch_add(&budget.used, COST);
+    return message;
+}
+
+static void *hold_main(void *context)
+{
+    struct message *message = context;
+    for (int i = 0; i < EACH; i++)
+        message_release(message_hold(message));
+    message_release(message);
+    return NULL;
+}
+
+static void share(struct message *message, pthread_t threads[THREADS])
+{
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, hold_main, message_hold(message)), 0);
+}
+
+static void join(pthread_t threads[THREADS])
+{
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+}
+
+static void test_a_message_stays_as_long_as_someone_holds_it(void **state)
+{
+    (void)state;
+    pthread_t threads[THREADS];
+    struct message *message = make_message();
+    share(message, threads);
+    join(threads);
+    assert_int_equal(atomic_load(&message->references), 1);
+    assert_int_equal(atomic_load(&budget.used), COST);
+    message_release(message);
+    assert_int_equal(atomic_load(&budget.used), 0);
+}
+
+static void test_whoever_is_last_gives_the_memory_back(void **state)
+{
+    (void)state;
+    pthread_t threads[THREADS];
+    struct message *message = make_message();
+    share(message, threads);
+    message_release(message);
+    join(threads);
+    assert_int_equal(atomic_load(&budget.used), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_message_stays_as_long_as_someone_holds_it),
+        cmocka_unit_test(test_whoever_is_last_gives_the_memory_back),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
