@@ -325,12 +325,13 @@ struct http_server *http_server_new(const struct http_server_options *options, s
         flags, options->port, NULL, NULL, on_access, NULL,
         /* first, so that complaints about the others are seen */
         MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-        MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address, MHD_OPTION_THREAD_POOL_SIZE, threads,
-        MHD_OPTION_CONNECTION_LIMIT, options->connection_limit, MHD_OPTION_CONNECTION_TIMEOUT,
-        options->idle_timeout_seconds, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)CONNECTION_MEMORY, MHD_OPTION_LISTEN_BACKLOG_SIZE, 1024u,
-        MHD_OPTION_URI_LOG_CALLBACK, on_request_line, server, MHD_OPTION_NOTIFY_COMPLETED,
-        on_request_completed, NULL, MHD_OPTION_END);
+        MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address,
+        /* MHD warns about a pool of one */
+        MHD_OPTION_THREAD_POOL_SIZE, threads > 1 ? threads : 0, MHD_OPTION_CONNECTION_LIMIT,
+        options->connection_limit, MHD_OPTION_CONNECTION_TIMEOUT, options->idle_timeout_seconds,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+        MHD_OPTION_LISTEN_BACKLOG_SIZE, 1024u, MHD_OPTION_URI_LOG_CALLBACK, on_request_line, server,
+        MHD_OPTION_NOTIFY_COMPLETED, on_request_completed, NULL, MHD_OPTION_END);
     if (!server->daemon) {
         error_set(error, ERROR_CONFIG, false, "cannot listen on %s port %u",
                   options->listen_address, (unsigned)options->port);
@@ -349,7 +350,10 @@ void http_server_quiesce(struct http_server *server)
 
 int http_server_pending(struct http_server *server)
 {
-    return atomic_load(&server->pending);
+    /* The answering thread may still be on its way out of http_respond when the answer has been
+     * sent. */
+    int pending = atomic_load(&server->pending), unanswered = atomic_load(&server->unanswered);
+    return pending > unanswered ? pending : unanswered;
 }
 
 void http_server_free(struct http_server *server)

@@ -211,11 +211,10 @@ static bool move_position(struct subscription_state *s, const struct event *even
 static enum fold_outcome on_position(struct subscription_state *s, const struct event *event,
                                      int64_t sequence)
 {
-    if (event->type == EVENT_DELIVERY_PROGRESSED && !s->position.detached)
-        return FOLD_IGNORED;
     if (!move_position(s, event, sequence))
         return FOLD_IGNORED;
-    s->position.detached = event->type != EVENT_DELIVERY_ATTACHED;
+    if (event->type != EVENT_DELIVERY_PROGRESSED)
+        s->position.detached = event->type != EVENT_DELIVERY_ATTACHED;
     if (event->type == EVENT_DELIVERY_SUSPENDED && s->status == SUBSCRIPTION_ACTIVE) {
         s->status = SUBSCRIPTION_SUSPENDED;
         set_string(&s->reason, xstrdup_or_null(event->reason));

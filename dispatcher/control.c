@@ -37,6 +37,7 @@ enum {
     BUSY_POLL_MS = 10,
     CLOSE_MS = 3000,
     REFETCH_MS = 1000,
+    HOPE_MS = 2000,
     REFRESH_MS =
         3600 * 1000, /* commits that do not move are written again: Kafka forgets old ones */
 };
@@ -71,7 +72,7 @@ struct control {
     bool collecting;
     int64_t next_collect_ms;
     int64_t next_check_ms;
-    int64_t check_sent_ms; /* 0: none under way */
+    bool checking;
 
     /* a handover that librdkafka waits for */
     rd_kafka_topic_partition_list_t *handover;
@@ -110,7 +111,8 @@ static void update_ready(struct control *control, bool joined)
  */
 static void go_live(struct control *control, struct shard *shard)
 {
-    if (shard->folded < shard->await_folded)
+    if (shard->folded < shard->await_folded ||
+        (shard->folded < shard->hope_folded && clock_monotonic_ms() < shard->hope_until_ms))
         return;
     shard_go_live(shard, control->dispatcher, &control->channels);
     update_ready(control, false);
@@ -130,6 +132,21 @@ static struct shard *find_shard(void *context, int32_t number)
     return shard_of(context, number);
 }
 
+/**
+ * What the former owner wrote at last saves repetitions, but is not needed: it is waited for only
+ * so long. (If the consolidator is away, delivering goes on without it.)
+ */
+static void hope_for_events(struct control *control, struct shard *shard)
+{
+    int64_t low, end;
+    if (rd_kafka_query_watermark_offsets(kafka_producer_handle(control->dispatcher->producer),
+                                         control->dispatcher->names.events, shard->number, &low,
+                                         &end, HOPE_MS) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return;
+    shard->hope_folded = end;
+    shard->hope_until_ms = clock_monotonic_ms() + HOPE_MS;
+}
+
 static void on_offsets_fetched(void *context, struct shard *shard, const struct error *error)
 {
     struct control *control = context;
@@ -142,6 +159,7 @@ static void on_offsets_fetched(void *context, struct shard *shard, const struct 
         return;
     }
     shard->await_folded = shard_offsets_folded(shard);
+    hope_for_events(control, shard);
     go_live(control, shard);
 }
 
@@ -149,7 +167,7 @@ static void continue_takeovers(struct control *control, int64_t now)
 {
     for (int32_t i = 0; i < control->shard_count; i++) {
         struct shard *shard = control->shards[i];
-        if (shard && shard->phase == SHARD_RESOLVING && shard->await_folded > 0)
+        if (shard && shard->phase == SHARD_RESOLVING && shard->hope_until_ms > 0)
             go_live(control, shard);
         if (!shard || shard->refetch_ms == 0 || shard->refetch_ms > now)
             continue;
@@ -226,6 +244,61 @@ static void commit_shards(struct control *control, enum shard_phase phase)
     }
 }
 
+/** The loops' part of a hand-over, while control waits for it. */
+struct shard_release {
+    struct release release;
+    struct task task;
+    struct control *control;
+};
+
+/* @locality control thread */
+static void on_released(struct task *task, void *owner)
+{
+    struct shard_release *released = CONTAINER_OF(task, struct shard_release, task);
+    struct control *control = owner;
+    control->handover_drained = true;
+    free(released->release.committed);
+    free(released);
+}
+
+/* @locality the last loop's thread */
+static void on_all_released(struct release *release)
+{
+    struct shard_release *released = CONTAINER_OF(release, struct shard_release, release);
+    mailbox_post(&released->control->mailbox, &released->task);
+}
+
+static void add_wanted(struct release *release, const struct shard *shard)
+{
+    const struct shard_offset *offset, *next;
+    HASH_ITER(hh, shard->offsets, offset, next)
+    {
+        if (offset->wanted.offset < 0)
+            continue;
+        release->committed =
+            xrealloc(release->committed, (release->count + 1) * sizeof(*release->committed));
+        release->committed[release->count++] =
+            (struct covered){shard->number, offset->partition, offset->wanted.offset};
+    }
+}
+
+/** Now that it is known what will be committed, lets the loops drop the shards that are revoked. */
+static void release_shards(struct control *control)
+{
+    struct dispatcher *dispatcher = control->dispatcher;
+    struct shard_release *released = xcalloc(1, sizeof(*released));
+    released->control = control;
+    released->task.run = on_released;
+    released->release.done = on_all_released;
+    atomic_init(&released->release.waiting, dispatcher->loop_count);
+    for (int32_t i = 0; i < control->shard_count; i++)
+        if (control->shards[i] && control->shards[i]->phase == SHARD_REVOKED)
+            add_wanted(&released->release, control->shards[i]);
+    commit_shards(control, SHARD_REVOKED);
+    for (int i = 0; i < dispatcher->loop_count; i++)
+        loop_release(dispatcher->loops[i], &released->release);
+}
+
 /* @locality control thread */
 static void on_snapshot(struct task *task, void *owner)
 {
@@ -233,8 +306,7 @@ static void on_snapshot(struct task *task, void *owner)
     struct control *control = owner;
     merge(control, snapshot);
     if (snapshot->final) {
-        control->handover_drained = true;
-        commit_shards(control, SHARD_REVOKED);
+        release_shards(control);
     } else {
         control->collecting = false;
         commit_shards(control, SHARD_LIVE);
@@ -288,43 +360,36 @@ static void on_committed(void *context, struct shard *shard, const struct error 
 
 /* --- membership --- */
 
-static int32_t any_shard(const struct control *control)
+static bool owns_shards(const struct control *control)
 {
     for (int32_t i = 0; i < control->shard_count; i++)
-        if (control->shards[i] && control->shards[i]->phase != SHARD_REVOKED)
-            return i;
-    return -1;
+        if (control->shards[i])
+            return true;
+    return false;
 }
 
-/** A commit in our own group, only for its answer: the coordinator checks that we are a member. */
-static void check_membership(struct control *control, int64_t now)
+static void check_membership(struct control *control)
 {
-    int32_t number = any_shard(control);
-    if (number < 0)
+    char *member_id = owns_shards(control) ? rd_kafka_memberid(control->rk) : NULL;
+    if (!member_id)
         return;
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(list, control->dispatcher->names.state, number)->offset = 0;
-    if (rd_kafka_commit_queue(control->rk, list, control->queue, NULL, NULL) ==
-        RD_KAFKA_RESP_ERR_NO_ERROR)
-        control->check_sent_ms = now;
-    rd_kafka_topic_partition_list_destroy(list);
+    shard_offsets_check_member(control->offsets, control->dispatcher->names.group_dispatchers,
+                               member_id);
+    control->checking = true;
+    rd_kafka_mem_free(control->rk, member_id);
 }
 
-static void on_checked(struct control *control, rd_kafka_event_t *event)
+static void on_checked(void *context, int64_t sent_ms, const struct error *error)
 {
+    struct control *control = context;
     struct dispatcher *dispatcher = control->dispatcher;
-    rd_kafka_resp_err_t code = rd_kafka_event_error(event);
-    int64_t sent = control->check_sent_ms;
-    control->check_sent_ms = 0;
-    /* Told that a rebalance goes on, we are still known with our generation. */
-    if (sent == 0 ||
-        (code != RD_KAFKA_RESP_ERR_NO_ERROR && code != RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS)) {
-        log_warning("dispatcher.membership_unconfirmed", LOG_STR("reason", rd_kafka_err2str(code)));
+    control->checking = false;
+    if (error) {
+        log_warning("dispatcher.membership_unconfirmed", LOG_STR("reason", error->message));
         return;
     }
-    int64_t now = clock_monotonic_ms();
-    bool was_out = now >= atomic_load(&dispatcher->member_until_ms);
-    atomic_store(&dispatcher->member_until_ms, sent + dispatcher->config.kafka.session_timeout);
+    bool was_out = clock_monotonic_ms() >= atomic_load(&dispatcher->member_until_ms);
+    atomic_store(&dispatcher->member_until_ms, sent_ms + dispatcher->config.kafka.session_timeout);
     if (was_out)
         for (int i = 0; i < dispatcher->loop_count; i++)
             loop_resume(dispatcher->loops[i]);
@@ -407,8 +472,11 @@ static void on_revoked(struct control *control, rd_kafka_topic_partition_list_t 
         drop_shards(control, list); /* so that what the loops report is not committed */
 }
 
+/** Whether all that the shards' next owners should know is in Kafka. */
 static bool is_committed(struct control *control)
 {
+    if (rd_kafka_outq_len(kafka_producer_handle(control->dispatcher->producer)) > 0)
+        return false; /* positions of those that are ahead of the commit */
     for (int i = 0; i < control->handover->cnt; i++) {
         const struct shard *shard = shard_of(control, control->handover->elems[i].partition);
         if (shard && (shard->committing || shard_offsets_pending(shard)))
@@ -456,9 +524,6 @@ static void on_event(struct control *control, rd_kafka_event_t *event)
     case RD_KAFKA_EVENT_REBALANCE:
         on_rebalance(control, event);
         break;
-    case RD_KAFKA_EVENT_OFFSET_COMMIT:
-        on_checked(control, event);
-        break;
     case RD_KAFKA_EVENT_ERROR:
         on_error(control, event);
         break;
@@ -489,8 +554,8 @@ static void run_timers(struct control *control)
     const struct config *config = &control->dispatcher->config;
     int64_t now = clock_monotonic_ms();
     continue_takeovers(control, now);
-    if (now >= control->next_check_ms && control->check_sent_ms == 0) {
-        check_membership(control, now);
+    if (now >= control->next_check_ms && !control->checking) {
+        check_membership(control);
         control->next_check_ms = now + config->kafka.session_timeout / 4;
     }
     if (now >= control->next_collect_ms && !control->collecting) {
@@ -523,8 +588,7 @@ static void wake(void *context)
 
 static void configure(rd_kafka_conf_t *conf)
 {
-    rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_OFFSET_COMMIT |
-                                       RD_KAFKA_EVENT_ERROR);
+    rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_ERROR);
 }
 
 static int join(struct control *control, struct error *error)
@@ -565,6 +629,7 @@ struct control *control_new(struct dispatcher *dispatcher, struct error *error)
         .find = find_shard,
         .fetched = on_offsets_fetched,
         .committed = on_committed,
+        .checked = on_checked,
         .context = control,
     };
     control->offsets = shard_offsets_new(&dispatcher->config, dispatcher->names.group_shard_prefix,

@@ -224,17 +224,14 @@ static void on_revocation_closed(uv_handle_t *handle)
     free(handle->data);
 }
 
-/** Reports the shard's positions, and forgets its subscriptions. */
-static void finish_shard(struct loop *loop, int32_t shard, struct collection *collection)
+static void drop_shard(struct loop *loop, int32_t shard)
 {
     struct subscription *subscription, *next;
-    coverage_collect(loop, shard, collection);
     HASH_ITER(hh, loop->subscriptions, subscription, next)
     {
         if (subscription->shard == shard)
             subscription_free(subscription);
     }
-    collected(collection);
 }
 
 static void on_drain_poll(uv_timer_t *timer)
@@ -243,7 +240,8 @@ static void on_drain_poll(uv_timer_t *timer)
     struct loop *loop = revocation->loop;
     if (clock_monotonic_ms() < revocation->deadline_ms && is_draining(loop, revocation->shard))
         return;
-    finish_shard(loop, revocation->shard, revocation->collection);
+    coverage_collect(loop, revocation->shard, revocation->collection);
+    collected(revocation->collection);
     uv_close((uv_handle_t *)timer, on_revocation_closed);
 }
 
@@ -269,7 +267,8 @@ static void run_revoke(struct task *task, void *owner)
         uv_timer_start(&revocation->timer, on_drain_poll, 0, DRAIN_POLL_MS);
     } else {
         /* At once: the shard may be ours again by the next task. */
-        finish_shard(loop, collect->shard, collect->collection);
+        drop_shard(loop, collect->shard);
+        collected(collect->collection);
     }
     free(collect);
 }
@@ -277,6 +276,53 @@ static void run_revoke(struct task *task, void *owner)
 void loop_revoke(struct loop *loop, int32_t shard, bool drain, struct collection *collection)
 {
     post_collect(loop, run_revoke, shard, drain, collection);
+}
+
+struct release_task {
+    struct task task;
+    struct release *release;
+};
+
+/** What will be committed for the shard and partition of a subscription; NULL: its shard stays. */
+static const struct covered *find_committed(const struct release *release,
+                                            const struct subscription *subscription)
+{
+    const struct message_partition *partition = subscription->log->channel->partition;
+    for (size_t i = 0; i < release->count; i++)
+        if (release->committed[i].shard == subscription->shard &&
+            release->committed[i].partition == partition)
+            return &release->committed[i];
+    return NULL;
+}
+
+static void run_release(struct task *task, void *owner)
+{
+    struct release_task *work = CONTAINER_OF(task, struct release_task, task);
+    struct release *release = work->release;
+    struct loop *loop = owner;
+    struct subscription *subscription, *next;
+    HASH_ITER(hh, loop->subscriptions, subscription, next)
+    {
+        if (!subscription->revoked)
+            continue;
+        const struct covered *committed = find_committed(release, subscription);
+        int64_t resume = committed && !subscription->position.detached ? committed->offset
+                                                                       : subscription->told_offset;
+        if (subscription_standing(subscription) > resume)
+            subscription_tell(subscription, EVENT_DELIVERY_PROGRESSED, NULL);
+        subscription_free(subscription);
+    }
+    if (atomic_fetch_sub(&release->waiting, 1) == 1)
+        release->done(release);
+    free(work);
+}
+
+void loop_release(struct loop *loop, struct release *release)
+{
+    struct release_task *work = xcalloc(1, sizeof(*work));
+    work->task.run = run_release;
+    work->release = release;
+    loop_post(loop, &work->task);
 }
 
 /* --- tasks: messages --- */

@@ -46,11 +46,25 @@ struct collection {
 void loop_collect(struct loop *loop, struct collection *collection);
 
 /**
- * Stops delivering for a shard. With `drain`, transfers under way are waited for up to a bound;
- * then the loop's positions are added to `collection`, and the shard's subscriptions and jobs are
- * dropped.
+ * Stops delivering for a shard and its verifications. With `drain`, transfers under way are waited
+ * for up to a bound, and then the loop's positions are added to `collection`; loop_release must
+ * follow. Without, the shard's subscriptions are dropped at once.
  */
 void loop_revoke(struct loop *loop, int32_t shard, bool drain, struct collection *collection);
+
+/** Shared by the loops of one hand-over. */
+struct release {
+    atomic_int waiting;
+    size_t count;
+    struct covered *committed;             /**< what will be committed for the shards */
+    void (*done)(struct release *release); /**< on the last loop's thread */
+};
+/**
+ * After loop_revoke: subscriptions of the released shards that are ahead of what will be committed
+ * have their own position written as an event, so that the next owner repeats nothing; then they
+ * are dropped.
+ */
+void loop_release(struct loop *loop, struct release *release);
 
 /** Membership was confirmed again after a pause: deliveries that were held back go on. */
 void loop_resume(struct loop *loop);

@@ -118,6 +118,8 @@ void subscription_free(struct subscription *subscription);
 void subscription_pump(struct subscription *subscription);
 /** The offset of the next message that it has not confirmed. */
 int64_t subscription_position(const struct subscription *subscription);
+/** The same, further on if all that follows up to the end of what was read is for others. */
+int64_t subscription_standing(const struct subscription *subscription);
 /** Whether it may be given messages now. */
 bool subscription_may_deliver(const struct subscription *subscription);
 /** Tries again after `pause_ms`. */

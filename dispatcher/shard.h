@@ -40,11 +40,13 @@ struct shard {
     int64_t folded; /**< progress of its state (common/state.h) */
     struct shard_member *members;
     struct shard_offset *offsets;
-    bool committing;      /**< a commit is under way */
-    uint32_t incarnation; /**< tells answers about it from those about an earlier ownership */
-    uint64_t born;        /**< snapshots up to this one were asked for before it was ours */
-    int64_t await_folded; /**< while RESOLVING: offsets are known, but made with a later state */
-    int64_t refetch_ms;   /**< when to ask for the offsets again; 0: not */
+    bool committing;       /**< a commit is under way */
+    uint32_t incarnation;  /**< tells answers about it from those about an earlier ownership */
+    uint64_t born;         /**< snapshots up to this one were asked for before it was ours */
+    int64_t await_folded;  /**< while RESOLVING: offsets are known, but made with a later state */
+    int64_t hope_folded;   /**< the same, but only until hope_until_ms (control.c) */
+    int64_t hope_until_ms; /**< 0: offsets are not known yet */
+    int64_t refetch_ms;    /**< when to ask for the offsets again; 0: not */
 };
 
 struct shard *shard_new(int32_t number);

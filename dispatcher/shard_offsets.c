@@ -15,11 +15,14 @@ enum {
     PATIENCE_MS = 10000,
 };
 
+enum request_kind { REQUEST_FETCH, REQUEST_COMMIT, REQUEST_CHECK };
+
 struct request {
     struct request *prev, *next;
+    enum request_kind kind;
     int32_t shard;
     uint32_t incarnation;
-    bool is_commit;
+    char *member_id; /* of a check */
     int64_t sent_ms;
 };
 
@@ -33,6 +36,12 @@ struct shard_offsets {
     struct request *requests; /* under way, oldest first */
     int count;
 };
+
+static void request_free(struct request *request)
+{
+    free(request->member_id);
+    free(request);
+}
 
 /* --- the handle --- */
 
@@ -79,23 +88,29 @@ void shard_offsets_free(struct shard_offsets *offsets)
     close_handle(offsets);
     DL_FOREACH_SAFE(offsets->requests, request, next)
     {
-        free(request);
+        request_free(request);
     }
     free(offsets);
 }
 
 /* --- requests --- */
 
-static struct request *request_new(struct shard_offsets *offsets, const struct shard *shard,
-                                   bool is_commit)
+static struct request *request_new(struct shard_offsets *offsets, enum request_kind kind)
 {
     struct request *request = xcalloc(1, sizeof(*request));
-    request->shard = shard->number;
-    request->incarnation = shard->incarnation;
-    request->is_commit = is_commit;
+    request->kind = kind;
     request->sent_ms = clock_monotonic_ms();
     DL_APPEND(offsets->requests, request);
     offsets->count++;
+    return request;
+}
+
+static struct request *shard_request_new(struct shard_offsets *offsets, enum request_kind kind,
+                                         const struct shard *shard)
+{
+    struct request *request = request_new(offsets, kind);
+    request->shard = shard->number;
+    request->incarnation = shard->incarnation;
     return request;
 }
 
@@ -124,8 +139,9 @@ bool shard_offsets_fetch(struct shard_offsets *offsets, struct shard *shard)
     }
     char *group = xasprintf("%s%" PRId32, offsets->group_prefix, shard->number);
     rd_kafka_ListConsumerGroupOffsets_t *asked = rd_kafka_ListConsumerGroupOffsets_new(group, list);
-    rd_kafka_AdminOptions_t *options = options_new(
-        offsets, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, request_new(offsets, shard, false));
+    rd_kafka_AdminOptions_t *options =
+        options_new(offsets, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS,
+                    shard_request_new(offsets, REQUEST_FETCH, shard));
     rd_kafka_ListConsumerGroupOffsets(offsets->rk, &asked, 1, options, offsets->queue);
     rd_kafka_AdminOptions_destroy(options);
     rd_kafka_ListConsumerGroupOffsets_destroy(asked);
@@ -240,7 +256,7 @@ void shard_offsets_commit(struct shard_offsets *offsets, struct shard *shard,
             rd_kafka_AlterConsumerGroupOffsets_new(group, list);
         rd_kafka_AdminOptions_t *options =
             options_new(offsets, RD_KAFKA_ADMIN_OP_ALTERCONSUMERGROUPOFFSETS,
-                        request_new(offsets, shard, true));
+                        shard_request_new(offsets, REQUEST_COMMIT, shard));
         rd_kafka_AlterConsumerGroupOffsets(offsets->rk, &asked, 1, options, offsets->queue);
         rd_kafka_AdminOptions_destroy(options);
         rd_kafka_AlterConsumerGroupOffsets_destroy(asked);
@@ -280,30 +296,87 @@ static int take_committed(struct shard_offsets *offsets, struct shard *shard,
     return 0;
 }
 
+/* --- membership --- */
+
+void shard_offsets_check_member(struct shard_offsets *offsets, const char *group,
+                                const char *member_id)
+{
+    struct request *request = request_new(offsets, REQUEST_CHECK);
+    request->member_id = xstrdup(member_id);
+    rd_kafka_AdminOptions_t *options =
+        options_new(offsets, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, request);
+    rd_kafka_DescribeConsumerGroups(offsets->rk, &group, 1, options, offsets->queue);
+    rd_kafka_AdminOptions_destroy(options);
+}
+
+static int take_members(const struct request *request, rd_kafka_event_t *event, struct error *error)
+{
+    size_t count;
+    const rd_kafka_ConsumerGroupDescription_t **groups =
+        rd_kafka_DescribeConsumerGroups_result_groups(
+            rd_kafka_event_DescribeConsumerGroups_result(event), &count);
+    const rd_kafka_error_t *problem =
+        count == 1 ? rd_kafka_ConsumerGroupDescription_error(groups[0]) : NULL;
+    if (problem && rd_kafka_error_code(problem) == RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE)
+        return 0; /* an embedded broker: there is nobody to lose a shard to */
+    if (problem)
+        return kafka_error(error, rd_kafka_error_code(problem), "members of the group");
+    size_t members = count == 1 ? rd_kafka_ConsumerGroupDescription_member_count(groups[0]) : 0;
+    for (size_t i = 0; i < members; i++) {
+        const rd_kafka_MemberDescription_t *member =
+            rd_kafka_ConsumerGroupDescription_member(groups[0], i);
+        if (strcmp(rd_kafka_MemberDescription_consumer_id(member), request->member_id) == 0)
+            return 0;
+    }
+    return error_set(error, ERROR_CONFLICT, true, "the group has no such member any more");
+}
+
+/* --- serving --- */
+
+static int take_result(struct shard_offsets *offsets, struct request *request, struct shard *shard,
+                       rd_kafka_event_t *event, struct error *error)
+{
+    if (!event)
+        return error_set(error, ERROR_TIMEOUT, true, "the group's coordinator does not answer");
+    if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return kafka_error(error, rd_kafka_event_error(event), "the group's coordinator");
+    switch (request->kind) {
+    case REQUEST_FETCH:
+        return take_fetched(offsets, shard, event, error);
+    case REQUEST_COMMIT:
+        return take_committed(offsets, shard, event, error);
+    case REQUEST_CHECK:
+        break;
+    }
+    return take_members(request, event, error);
+}
+
 /** Ends a request; `event` NULL: it took too long. */
 static void settle(struct shard_offsets *offsets, struct request *request, rd_kafka_event_t *event)
 {
     const struct shard_offsets_callbacks *callbacks = &offsets->callbacks;
-    struct shard *shard = callbacks->find(callbacks->context, request->shard);
-    struct error error = {0};
-    int result = -1;
+    struct shard *shard = NULL;
+    struct error error;
     DL_DELETE(offsets->requests, request);
     offsets->count--;
-    if (shard && shard->incarnation == request->incarnation) {
-        if (!event)
-            error_set(&error, ERROR_TIMEOUT, true, "the coordinator of the group does not answer");
-        else if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR)
-            kafka_error(&error, rd_kafka_event_error(event), "offsets of the shard's group");
-        else if (request->is_commit)
-            result = take_committed(offsets, shard, event, &error);
-        else
-            result = take_fetched(offsets, shard, event, &error);
-        if (request->is_commit)
-            shard->committing = false;
-        (request->is_commit ? callbacks->committed : callbacks->fetched)(
-            callbacks->context, shard, result == 0 ? NULL : &error);
+    if (request->kind != REQUEST_CHECK) {
+        shard = callbacks->find(callbacks->context, request->shard);
+        if (!shard || shard->incarnation != request->incarnation) {
+            request_free(request);
+            return;
+        }
     }
-    free(request);
+    bool failed = take_result(offsets, request, shard, event, &error) != 0;
+    const struct error *problem = failed ? &error : NULL;
+    if (request->kind == REQUEST_COMMIT)
+        shard->committing = false;
+    if (request->kind == REQUEST_CHECK)
+        callbacks->checked(callbacks->context, request->sent_ms, problem);
+    else if (request->kind == REQUEST_COMMIT)
+        callbacks->committed(callbacks->context, shard, problem);
+    else
+        callbacks->fetched(callbacks->context, shard, problem);
+    request_free(request);
 }
 
 /** A new handle for one whose requests are not answered: all of them count as failed. */
@@ -327,7 +400,8 @@ int shard_offsets_poll(struct shard_offsets *offsets)
     while ((event = rd_kafka_queue_poll(offsets->queue, 0))) {
         rd_kafka_event_type_t type = rd_kafka_event_type(event);
         if (type == RD_KAFKA_EVENT_LISTCONSUMERGROUPOFFSETS_RESULT ||
-            type == RD_KAFKA_EVENT_ALTERCONSUMERGROUPOFFSETS_RESULT)
+            type == RD_KAFKA_EVENT_ALTERCONSUMERGROUPOFFSETS_RESULT ||
+            type == RD_KAFKA_EVENT_DESCRIBECONSUMERGROUPS_RESULT)
             settle(offsets, rd_kafka_event_opaque(event), event);
         rd_kafka_event_destroy(event);
     }

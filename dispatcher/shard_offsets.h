@@ -1,5 +1,7 @@
 /**
- * The offsets of shards, in the consumer groups <prefix>shard-<n>: fetched once when a shard is
+ * Requests to the groups' coordinators: the offsets of shards, and our membership.
+ *
+ * Offsets are in the consumer groups <prefix>shard-<n>: fetched once when a shard is
  * taken over, committed when they moved. Nobody is a member of these groups. `folded` (position.h)
  * travels as the metadata of each offset. One commit carries all partitions of a shard that moved.
  *
@@ -25,6 +27,8 @@ struct shard_offsets_callbacks {
     /** The offsets are in shard->offsets (`error` NULL), or could not be had. */
     void (*fetched)(void *context, struct shard *shard, const struct error *error);
     void (*committed)(void *context, struct shard *shard, const struct error *error);
+    /** `error` NULL: at or after `sent_ms` (monotonic) the coordinator knew us as a member. */
+    void (*checked)(void *context, int64_t sent_ms, const struct error *error);
     void *context;
 };
 
@@ -51,6 +55,13 @@ void shard_offsets_commit(struct shard_offsets *offsets, struct shard *shard,
                           int64_t refresh_before_ms);
 /** Whether something is still to be committed (refreshing aside). */
 bool shard_offsets_pending(const struct shard *shard);
+
+/**
+ * Asks the coordinator of `group` whether it knows `member_id`. (Committing in the group would tell
+ * too, but a commit that meets a rebalance makes librdkafka give up all partitions.)
+ */
+void shard_offsets_check_member(struct shard_offsets *offsets, const char *group,
+                                const char *member_id);
 
 /** Serves answers and time-outs, calling the callbacks. @returns how many requests are under way.
  */

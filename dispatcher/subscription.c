@@ -172,6 +172,12 @@ int64_t subscription_position(const struct subscription *s)
     return s->deliveries ? delivery_oldest_offset(s) : s->next_offset;
 }
 
+int64_t subscription_standing(const struct subscription *s)
+{
+    int64_t position = subscription_position(s);
+    return has_everything(s) && s->log->progress->end > position ? s->log->progress->end : position;
+}
+
 /* --- delivering --- */
 
 bool subscription_may_deliver(const struct subscription *s)
@@ -238,7 +244,7 @@ void subscription_tell(struct subscription *s, enum event_type type, const char 
         .callback = s->callback,
         .reason = (char *)(uintptr_t)reason,
         .method = -1,
-        .offset = subscription_position(s),
+        .offset = subscription_standing(s),
         .base = s->position.base,
     };
     if (event_writer_send(s->loop->dispatcher->events, &event, NULL, NULL, &error) != 0) {
@@ -269,7 +275,7 @@ void subscription_tick(struct subscription *s, int64_t now_ms)
         subscription_tell(s, EVENT_DELIVERY_DETACHED, NULL);
     } else if (s->position.detached && s->in_log && !s->backlog && !s->requested && !late) {
         subscription_tell(s, EVENT_DELIVERY_ATTACHED, NULL);
-    } else if (s->position.detached && subscription_position(s) != s->told_offset &&
+    } else if (s->position.detached && subscription_standing(s) != s->told_offset &&
                now_ms - s->told_ms > PROGRESS_MS) {
         subscription_tell(s, EVENT_DELIVERY_PROGRESSED, NULL);
     }

@@ -318,11 +318,15 @@ static void test_a_position_never_goes_back_by_delivering(void **state)
     assert_position(40, 106, base, true);
 }
 
-static void test_progress_of_one_that_is_attached_is_ignored(void **state)
+static void test_progress_of_one_that_is_attached_leaves_it_attached(void **state)
 {
     (void)state;
     subscribe('a', 10);
-    assert_ignored(make_delivery(EVENT_DELIVERY_PROGRESSED, s->position.base, 20));
+    int64_t set = s->position.set;
+    assert_folds(FOLD_CHANGED, make_delivery(EVENT_DELIVERY_PROGRESSED, s->position.base, 20));
+    assert_int_equal(s->position.offset, 20);
+    assert_true(s->position.set > set);
+    assert_false(s->position.detached);
 }
 
 static void test_recovery_ends_a_suspension_and_keeps_the_position(void **state)
@@ -442,7 +446,7 @@ int main(void)
         STORY(test_duplicates_of_requests_and_answers_are_ignored),
         STORY(test_late_events_under_an_old_base_have_no_effect),
         STORY(test_a_position_never_goes_back_by_delivering),
-        STORY(test_progress_of_one_that_is_attached_is_ignored),
+        STORY(test_progress_of_one_that_is_attached_leaves_it_attached),
         STORY(test_recovery_ends_a_suspension_and_keeps_the_position),
         STORY(test_an_expiry_that_a_renewal_overtook_is_ignored),
         STORY(test_what_is_forgotten_is_the_lapsed_lease_and_no_later_one),
