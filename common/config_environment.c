@@ -87,7 +87,7 @@ static int refuse_unknown(struct config_loading *loading, const char *variable, 
 
 static int refuse_unknowns(struct config_loading *loading)
 {
-    for (char **variable = environ; *variable; variable++) {
+    for (char **variable = environ; variable && *variable; variable++) { /* NULL after clearenv */
         if (strncmp(*variable, prefix, strlen(prefix)) != 0)
             continue;
         char *name = xstrndup(*variable, strcspn(*variable, "="));
