@@ -1,6 +1,7 @@
 /*
- * bench-blaster: the baseline of deliveries. libcurl's multi-socket interface with epoll and nothing else: one
- * thread keeps a number of POSTs to one URL under way, each on a handle that is used again and again.
+ * bench-blaster: the baseline of deliveries. libcurl's multi-socket interface with epoll and
+ * nothing else: one thread keeps a number of POSTs to one URL under way, each on a handle that is
+ * used again and again.
  */
 #include <argp.h>
 #include <curl/curl.h>
@@ -163,7 +164,8 @@ static const struct argp arguments = {
     .options = option_list,
     .parser = take_option,
     .args_doc = "URL",
-    .doc = "Posts to one URL as fast as libcurl can on one thread, and prints POSTs a second and CPU time "
+    .doc = "Posts to one URL as fast as libcurl can on one thread, and prints POSTs a second and "
+           "CPU time "
            "for each as JSON: the baseline of deliveries.",
 };
 

@@ -1,6 +1,7 @@
 /*
- * bench-ingest: the baseline of publishing. libmicrohttpd and librdkafka and nothing else: whatever is posted
- * is written to one partition with acks=all, and answered 200 when Kafka has confirmed it.
+ * bench-ingest: the baseline of publishing. libmicrohttpd and librdkafka and nothing else: whatever
+ * is posted is written to one partition with acks=all, and answered 200 when Kafka has confirmed
+ * it.
  */
 #include <argp.h>
 #include <arpa/inet.h>
@@ -186,7 +187,8 @@ static const struct argp_option option_list[] = {
 static const struct argp arguments = {
     .options = option_list,
     .parser = take_option,
-    .doc = "Writes what is posted to Kafka and answers when that is confirmed: the baseline of publishing. "
+    .doc = "Writes what is posted to Kafka and answers when that is confirmed: the baseline of "
+           "publishing. "
            "Runs until SIGTERM.",
 };
 

@@ -1,6 +1,7 @@
 #include "tests/benchmark/programs/latency.h"
 
-/* Below LATENCY_STEPS every value has its own bucket; above, LATENCY_STEPS buckets for each power of 2. */
+/* Below LATENCY_STEPS every value has its own bucket; above, LATENCY_STEPS buckets for each power
+ * of 2. */
 static unsigned bucket_of(uint64_t value)
 {
     if (value < LATENCY_STEPS)

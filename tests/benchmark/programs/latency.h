@@ -1,6 +1,6 @@
 /**
- * A histogram of durations with a relative error below 2 %: buckets are as wide as 1/64 of the power of two
- * that they lie in. Recording costs some nanoseconds. Zero-initialised is empty.
+ * A histogram of durations with a relative error below 2 %: buckets are as wide as 1/64 of the
+ * power of two that they lie in. Recording costs some nanoseconds. Zero-initialised is empty.
  */
 #ifndef WEBSUB_BENCHMARK_LATENCY_H
 #define WEBSUB_BENCHMARK_LATENCY_H

@@ -1,11 +1,11 @@
 /*
- * bench-publish: publishes messages of one size over keep-alive connections and prints what the hub answered.
- * One thread, libuv. Which message goes when:
+ * bench-publish: publishes messages of one size over keep-alive connections and prints what the hub
+ * answered. One thread, libuv. Which message goes when:
  *
  *   closed loop (default)   each connection publishes again as soon as it was answered
- *   open loop (--rate)      at fixed times, whatever the hub does; a message that finds no free connection
- *                           counts from when it was due, so that a stalled hub cannot hide its stall
- *   on demand (--on-demand) as many as the numbers on stdin say, one a line, until its end
+ *   open loop (--rate)      at fixed times, whatever the hub does; a message that finds no free
+ * connection counts from when it was due, so that a stalled hub cannot hide its stall on demand
+ * (--on-demand) as many as the numbers on stdin say, one a line, until its end
  *
  * The stamp at the start of a body is the time from which bench-sink measures.
  */
@@ -80,12 +80,11 @@ static void publish_what_is_due(struct publisher *publisher);
 static void print_report(struct publisher *publisher)
 {
     double seconds = (double)(publisher->stopped_ns - publisher->started_ns) / 1e9;
-    json_t *report =
-        json_pack("{s:I, s:I, s:I, s:I, s:f, s:f, s:o}", "accepted", (json_int_t)publisher->accepted,
-                  "refused", (json_int_t)publisher->refused, "broken", (json_int_t)publisher->broken,
-                  "unanswered", (json_int_t)publisher->in_flight, "seconds", seconds,
-                  "accepted_per_second", (double)publisher->accepted / seconds, "answer",
-                  latency_report(&publisher->latency));
+    json_t *report = json_pack(
+        "{s:I, s:I, s:I, s:I, s:f, s:f, s:o}", "accepted", (json_int_t)publisher->accepted,
+        "refused", (json_int_t)publisher->refused, "broken", (json_int_t)publisher->broken,
+        "unanswered", (json_int_t)publisher->in_flight, "seconds", seconds, "accepted_per_second",
+        (double)publisher->accepted / seconds, "answer", latency_report(&publisher->latency));
     char *text = json_dumps(report, JSON_COMPACT);
     puts(text);
     fflush(stdout);
@@ -135,8 +134,8 @@ static void send_message(struct connection *connection, int64_t stamp)
     connection->asked_ns = stamp;
     publisher->sent++;
     publisher->in_flight++;
-    /* The socket's buffer is empty, and larger than a message: all of it fits, or the peer is gone, which
-     * reading will tell. */
+    /* The socket's buffer is empty, and larger than a message: all of it fits, or the peer is gone,
+     * which reading will tell. */
     uv_try_write((uv_stream_t *)&connection->tcp, buffers, 2);
 }
 
@@ -210,9 +209,8 @@ static void connection_open(struct connection *connection)
     uv_tcp_init(&publisher->loop, &connection->tcp);
     connection->tcp.data = connection;
     connection->length = 0;
-    int problem =
-        uv_tcp_connect(&connection->connecting, &connection->tcp,
-                       (const struct sockaddr *)&publisher->address, on_connected);
+    int problem = uv_tcp_connect(&connection->connecting, &connection->tcp,
+                                 (const struct sockaddr *)&publisher->address, on_connected);
     if (problem != 0)
         PANIC("cannot connect: %s", uv_strerror(problem));
 }
@@ -301,8 +299,8 @@ static void on_input(uv_stream_t *stream, ssize_t length, const uv_buf_t *buffer
 static char *request_head(const struct options *options, unsigned index)
 {
     struct buffer head = {0};
-    char *topic = options->topics == 1 ? xstrdup(options->topic)
-                                       : xasprintf("%s/%u", options->topic, index);
+    char *topic =
+        options->topics == 1 ? xstrdup(options->topic) : xasprintf("%s/%u", options->topic, index);
     buffer_append_string(&head, "POST /hub?hub.mode=publish&hub.topic=");
     form_encode(&head, topic, strlen(topic));
     buffer_append_format(&head,
@@ -390,7 +388,8 @@ static error_t take_option(int key, char *argument, struct argp_state *state)
     case ARGP_KEY_END:
         if (!options->port || !options->topic || !options->topics || !options->connections ||
             options->size < STAMP_LENGTH)
-            argp_error(state, "needs --port, --topic, and bodies of at least %d bytes", STAMP_LENGTH);
+            argp_error(state, "needs --port, --topic, and bodies of at least %d bytes",
+                       STAMP_LENGTH);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

@@ -1,11 +1,12 @@
 /*
- * bench-seed: writes topics and active subscriptions straight into the state topic, as the consolidator would
- * have, so that a million records take seconds. Uses the suite's configuration (WEBSUB_KAFKA_...), codecs and
- * key placement. The suite must not be running: its hub and dispatchers would see half of it.
+ * bench-seed: writes topics and active subscriptions straight into the state topic, as the
+ * consolidator would have, so that a million records take seconds. Uses the suite's configuration
+ * (WEBSUB_KAFKA_...), codecs and key placement. The suite must not be running: its hub and
+ * dispatchers would see half of it.
  *
- * Topics are numbered from --first on: topic i is PREFIX/i and lies in the pool. Subscriptions likewise:
- * subscription i is at CALLBACK/i, to the topics in turn, and starts at the end that the topic's messages
- * have now.
+ * Topics are numbered from --first on: topic i is PREFIX/i and lies in the pool. Subscriptions
+ * likewise: subscription i is at CALLBACK/i, to the topics in turn, and starts at the end that the
+ * topic's messages have now.
  */
 #include <argp.h>
 #include <stdio.h>
@@ -207,8 +208,9 @@ static const struct argp_option option_list[] = {
 static const struct argp arguments = {
     .options = option_list,
     .parser = take_option,
-    .doc = "Writes topics and active subscriptions straight into the state topic of a suite that does "
-           "not run. Kafka and the topics' prefix are taken from WEBSUB_KAFKA_... variables.",
+    .doc =
+        "Writes topics and active subscriptions straight into the state topic of a suite that does "
+        "not run. Kafka and the topics' prefix are taken from WEBSUB_KAFKA_... variables.",
 };
 
 int main(int argc, char **argv)

@@ -1,6 +1,6 @@
 /*
- * bench-sink: a subscriber that costs little. Confirms every intent, answers deliveries as their path asks
- * (tally.h), and counts. One thread, libuv.
+ * bench-sink: a subscriber that costs little. Confirms every intent, answers deliveries as their
+ * path asks (tally.h), and counts. One thread, libuv.
  *
  *   GET /report   what arrived since the last reset, as JSON        GET /reset   forgets it
  */
@@ -165,7 +165,8 @@ static void take_request(struct connection *connection, const char *bytes,
 {
     const char *line_end = memchr(bytes, '\r', message->head_length);
     const char *target = memchr(bytes, ' ', (size_t)(line_end - bytes));
-    const char *target_end = target ? memchr(target + 1, ' ', (size_t)(line_end - target - 1)) : NULL;
+    const char *target_end =
+        target ? memchr(target + 1, ' ', (size_t)(line_end - target - 1)) : NULL;
     if (!target_end) {
         connection_close(connection);
         return;
@@ -174,8 +175,8 @@ static void take_request(struct connection *connection, const char *bytes,
     if (strncmp(bytes, "GET ", 4) == 0)
         take_get(connection, target, (size_t)(target_end - target));
     else
-        take_delivery(connection, target, (size_t)(target_end - target), bytes + message->head_length,
-                      message->body_length);
+        take_delivery(connection, target, (size_t)(target_end - target),
+                      bytes + message->head_length, message->body_length);
 }
 
 /* --- connections --- */
@@ -269,9 +270,10 @@ static const struct argp_option option_list[] = {
 static const struct argp arguments = {
     .options = option_list,
     .parser = take_option,
-    .doc = "A subscriber for benchmarks: confirms intents, answers deliveries 204 and counts them.\v"
-           "Paths that begin with /status-500/, /delay-100/ or /hang/ behave so. GET /report tells "
-           "what arrived, GET /reset forgets it.",
+    .doc =
+        "A subscriber for benchmarks: confirms intents, answers deliveries 204 and counts them.\v"
+        "Paths that begin with /status-500/, /delay-100/ or /hang/ behave so. GET /report tells "
+        "what arrived, GET /reset forgets it.",
 };
 
 static void on_stop(uv_signal_t *handle, int number)

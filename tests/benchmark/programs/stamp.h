@@ -1,4 +1,5 @@
-/** When a message was published, at the start of its body: 20 decimal digits of nanoseconds since 1970. */
+/** When a message was published, at the start of its body: 20 decimal digits of nanoseconds since
+ * 1970. */
 #ifndef WEBSUB_BENCHMARK_STAMP_H
 #define WEBSUB_BENCHMARK_STAMP_H
 

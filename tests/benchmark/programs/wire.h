@@ -1,6 +1,6 @@
 /**
- * Just enough of HTTP/1.1 to measure with: requests and answers whose length is in Content-Length. What the
- * programs under test send is known; nothing here is fit for strangers' bytes.
+ * Just enough of HTTP/1.1 to measure with: requests and answers whose length is in Content-Length.
+ * What the programs under test send is known; nothing here is fit for strangers' bytes.
  */
 #ifndef WEBSUB_BENCHMARK_WIRE_H
 #define WEBSUB_BENCHMARK_WIRE_H
