@@ -14,14 +14,26 @@
 
 static const char default_type[] = "application/octet-stream";
 
+/** Kafka did not take the message: too large for the Kafka topic's own bound, or a matter of time.
+ */
+static void answer_failure(struct operation_request *request, const struct error *error)
+{
+    if (error->code == ERROR_TOO_LARGE)
+        operation_refuse(request, 413, "the message is larger than Kafka accepts for this topic");
+    else
+        operation_unavailable(request, error->message);
+}
+
 /* @locality producer thread */
 static void on_settled(struct kafka_receipt *receipt, rd_kafka_resp_err_t code, int64_t offset)
 {
     struct operation_request *request = CONTAINER_OF(receipt, struct operation_request, receipt);
+    struct error error;
     size_t length;
     (void)offset;
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        operation_unavailable(request, rd_kafka_err2str(code));
+        kafka_error(&error, code, "Kafka did not confirm the message");
+        answer_failure(request, &error);
         return;
     }
     http_request_body(request->http, &length);
@@ -61,7 +73,7 @@ static void write_message(struct operation_request *request)
     request->receipt.settled = on_settled;
     if (kafka_producer_send(request->hub->producer, &record, &request->receipt, &error) != 0) {
         rd_kafka_headers_destroy(record.headers);
-        operation_unavailable(request, error.message);
+        answer_failure(request, &error);
     }
 }
 
