@@ -22,6 +22,9 @@
 /* Who waits longer than this is not worth the memory of its message. */
 enum { LET_GO_MS = 5000 };
 
+/* Above this libcurl would ask for "100 Continue" first. */
+enum { EXPECT_ABOVE = 1000000 };
+
 enum delivery_state { DELIVERY_SENDING, DELIVERY_WAITING, DELIVERY_CONFIRMED };
 
 struct delivery {
@@ -31,7 +34,7 @@ struct delivery {
     struct delivery *prev, *next;
     enum delivery_state state;
     /* Header lines by reference: the list is made without allocation. */
-    struct curl_slist headers[MESSAGE_HEADERS_MAX + 3];
+    struct curl_slist headers[MESSAGE_HEADERS_MAX + 4];
     char signature[sizeof("X-Hub-Signature: ") + SIGNATURE_HEADER_SIZE];
 };
 
@@ -65,13 +68,16 @@ static void make_headers(struct delivery *delivery)
     for (int i = 0; i < message->header_count; i++)
         add_header(delivery, &count, message->headers[i]);
     add_header(delivery, &count, s->log->link_header);
-    add_header(delivery, &count, "Expect:"); /* no round trip before large bodies */
+    /* libcurl formats heads slowly: what need not be there is left out. */
+    add_header(delivery, &count, "Accept:");
+    if (message->body_length > EXPECT_ABOVE)
+        add_header(delivery, &count, "Expect:"); /* no round trip before large bodies */
     if (!s->secret)
         return;
     static const char name[] = "X-Hub-Signature: ";
     memcpy(delivery->signature, name, sizeof(name));
-    signature_compute(s->method, s->secret, s->secret_length, message->body, message->body_length,
-                      delivery->signature + strlen(name));
+    signer_compute(s->loop->signer, s->method, s->secret, s->secret_length, message->body,
+                   message->body_length, delivery->signature + strlen(name));
     add_header(delivery, &count, delivery->signature);
 }
 

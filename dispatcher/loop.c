@@ -464,6 +464,7 @@ struct loop *loop_new(struct dispatcher *dispatcher, int index)
         .guard = &dispatcher->guard,
         .connect_timeout_ms = dispatcher->config.dispatcher.connect_timeout,
     };
+    loop->signer = signer_new();
     loop->http = http_client_new(&options);
     loop->hosts = host_limits_new(&loop->uv, dispatcher->config.dispatcher.max_connections_per_host,
                                   dispatcher->config.dispatcher.max_requests_per_second_per_host);
@@ -497,6 +498,7 @@ void loop_free(struct loop *loop)
     mailbox_run(&loop->mailbox, loop); /* feeds and chunks that came too late: released */
     mailbox_fini(&loop->mailbox);
     host_limits_free(loop->hosts);
+    signer_free(loop->signer);
     delivery_pool_fini(loop);
     coverage_fini(loop);
     free(loop);

@@ -98,6 +98,7 @@ struct loop {
     struct mailbox mailbox;
     struct http_client *http;
     struct host_limits *hosts;
+    struct signer *signer;
     struct subscription *subscriptions;
     struct partition_progress *progress; /**< by partition */
     struct coverage *coverage;
