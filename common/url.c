@@ -83,6 +83,9 @@ static int parse(const char *url, struct parts *parts, struct error *error)
         return error_set(error, ERROR_INVALID, false, "is not an absolute http or https URL");
     if (url[scheme] == '\0' || strchr("/?#:", url[scheme]))
         return error_set(error, ERROR_INVALID, false, "has no host");
+    /* Parsers disagree about what such a host names. */
+    if (memchr(url + scheme, '%', strcspn(url + scheme, "/?")))
+        return error_set(error, ERROR_INVALID, false, "has a percent-encoded host");
     if (check_bytes(url, error) != 0)
         return -1;
 
@@ -185,7 +188,9 @@ void url_normalize(char *url)
         return;
     char *to = url;
     for (const char *from = url; *from; to++) {
-        char decoded = unreserved_at(from);
+        /* Right behind a stray '%' a decoded character would make an encoding that was none. */
+        bool stray = (to > url && to[-1] == '%') || (to > url + 1 && to[-2] == '%');
+        char decoded = stray ? 0 : unreserved_at(from);
         *to = decoded ? decoded : *from;
         from += decoded ? 3 : 1;
     }

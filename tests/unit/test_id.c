@@ -136,7 +136,8 @@ static void test_distinct(void **state)
          */
         snprintf(topics[i] + strlen(topics[i]), 30, "%c%zu", "/_-."[i % 4], i / 4);
         random_text(&seed, "http://y/", callback, sizeof(callback));
-        snprintf(pairs[i], sizeof(pairs[i]), "%s\n%s", topics[i], callback);
+        int length = snprintf(pairs[i], sizeof(pairs[i]), "%s\n%s", topics[i], callback);
+        assert_in_range(length, 1, sizeof(pairs[i]) - 1);
         id_subscription(topics[i], callback, ids[i]);
         kafka_name_messages("websub-", topics[i], names[i]);
         assert_true(kafka_name_valid(names[i]));
