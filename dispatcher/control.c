@@ -485,20 +485,25 @@ static bool is_committed(struct control *control)
     return true;
 }
 
-/** Gives the shards back once everything is committed, or time is up. */
-static void continue_handover(struct control *control, int64_t now)
+/** Gives the shards back: what librdkafka waits for. */
+static void finish_handover(struct control *control)
 {
-    if (!control->handover || !control->handover_drained)
-        return;                            /* draining is bounded by the loops */
-    commit_shards(control, SHARD_REVOKED); /* a commit that was under way may have been older */
-    if (!is_committed(control) && now < control->handover_deadline_ms)
-        return;
     rd_kafka_topic_partition_list_t *list = control->handover;
     control->handover = NULL;
     drop_shards(control, list);
     forget(rd_kafka_incremental_unassign(control->rk, list), "unassign");
     rd_kafka_topic_partition_list_destroy(list);
     update_ready(control, false);
+}
+
+/** Gives the shards back once everything is committed, or time is up. */
+static void continue_handover(struct control *control, int64_t now)
+{
+    if (!control->handover || !control->handover_drained)
+        return;                            /* draining is bounded by the loops */
+    commit_shards(control, SHARD_REVOKED); /* a commit that was under way may have been older */
+    if (is_committed(control) || now >= control->handover_deadline_ms)
+        finish_handover(control);
 }
 
 static void on_rebalance(struct control *control, rd_kafka_event_t *event)
@@ -575,6 +580,12 @@ static void *control_main(void *context)
     int64_t deadline =
         clock_monotonic_ms() + control->dispatcher->config.dispatcher.shutdown_grace + CLOSE_MS;
     forget(rd_kafka_consumer_close_queue(control->rk, control->queue), "close");
+    while (!rd_kafka_consumer_closed(control->rk) && clock_monotonic_ms() < deadline)
+        serve(control, POLL_MS);
+    /* librdkafka cannot be destroyed while it waits for an answer to a revocation. */
+    if (control->handover)
+        finish_handover(control);
+    deadline = clock_monotonic_ms() + CLOSE_MS;
     while (!rd_kafka_consumer_closed(control->rk) && clock_monotonic_ms() < deadline)
         serve(control, POLL_MS);
     return NULL;

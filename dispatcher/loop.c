@@ -261,7 +261,8 @@ static void run_revoke(struct task *task, void *owner)
         revocation->loop = loop;
         revocation->shard = collect->shard;
         revocation->collection = collect->collection;
-        revocation->deadline_ms = clock_monotonic_ms() + DRAIN_MS;
+        int64_t grace = loop->dispatcher->config.dispatcher.shutdown_grace;
+        revocation->deadline_ms = clock_monotonic_ms() + (grace < DRAIN_MS ? grace : DRAIN_MS);
         uv_timer_init(&loop->uv, &revocation->timer);
         revocation->timer.data = revocation;
         uv_timer_start(&revocation->timer, on_drain_poll, 0, DRAIN_POLL_MS);

@@ -7,11 +7,10 @@ import shutil
 import signal
 import sys
 import tempfile
-import traceback
 from pathlib import Path
 
 from .bench import Bench
-from .table import not_run, print_table
+from .table import print_table
 
 GROUPS = ("latency", "throughput", "memory", "startup", "failover", "scale")
 
@@ -33,13 +32,7 @@ def _read_arguments() -> argparse.Namespace:
 
 
 def _run_group(bench: Bench, name: str) -> None:
-    """A group that fails costs its own rows only, and says so in the table."""
-    bench.say(f"--- {name}")
-    try:
-        importlib.import_module(f".{name}", __package__).run(bench)
-    except Exception as error:
-        traceback.print_exc()
-        bench.add(not_run(f"{name}: the rest of its rows", str(error).partition("\n")[0][:80]))
+    importlib.import_module(f".{name}", __package__).run(bench)
 
 
 def _machine() -> str:
@@ -60,7 +53,7 @@ def main() -> int:
     try:
         bench.kafka.start()
         for name in arguments.groups:
-            _run_group(bench, name)
+            bench.attempt(name, _run_group, name)
     finally:
         bench.close()
         if arguments.keep:

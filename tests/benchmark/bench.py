@@ -3,7 +3,10 @@
 import itertools
 import sys
 import time
+import traceback
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from confluent_kafka.admin import AdminClient, NewTopic
 
@@ -12,7 +15,7 @@ from harness.suite import Suite
 from harness.wait import wait_for
 
 from . import tools
-from .table import Row
+from .table import Row, not_run
 
 # The defaults of the programs, where the harness sets others for its tests.
 _SETTINGS = {
@@ -23,6 +26,8 @@ _SETTINGS = {
 }
 
 SECRET = "benchmark-secret"
+
+T = TypeVar("T")
 
 
 class Bench:
@@ -40,6 +45,16 @@ class Bench:
     def add(self, row: Row) -> None:
         self.rows.append(row)
         self.say(f"{row.what}: {row.measured} {row.ratio}")
+
+    def attempt(self, what: str, step: Callable[..., T], *arguments: object) -> T | None:
+        """Calls step(self, *arguments). A step that fails costs its own rows only: the table says so."""
+        self.say(f"… {what}")
+        try:
+            return step(self, *arguments)
+        except Exception as error:
+            traceback.print_exc()
+            self.add(not_run(what, str(error).partition("\n")[0][:80]))
+            return None
 
     def say(self, text: str) -> None:
         """Progress, on stderr: the table alone is on stdout."""

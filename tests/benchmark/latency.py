@@ -22,12 +22,13 @@ def run(bench: Bench) -> None:
     with bench.sink() as sink:
         with bench.suite() as suite:
             suite.start()
-            _steady_rate(bench, suite, sink)
-            _first_publish(bench, suite)
-            _register(bench, suite)
-            _subscribe(bench, suite, sink)
+            bench.attempt(f"publish → delivery at {RATE} msg/s", _steady_rate, suite, sink)
+            bench.attempt("the same of the bare ingest server", _bare_ingest)
+            bench.attempt("first publish to a new topic", _first_publish, suite)
+            bench.attempt("register", _register, suite)
+            bench.attempt("subscribe", _subscribe, suite, sink)
         with bench.suite() as suite:
-            _many_topics(bench, suite, sink)
+            bench.attempt("publish → delivery with many topics", _many_topics, suite, sink)
 
 
 def _steady_rate(bench: Bench, suite: Suite, sink: Sink) -> None:
@@ -44,13 +45,6 @@ def _steady_rate(bench: Bench, suite: Suite, sink: Sink) -> None:
             f"{milliseconds(answer['p50_us'])} / {milliseconds(answer['p99_us'])}",
         )
     )
-    bare = _bare_ingest(bench)
-    bench.add(
-        Row(
-            "the same of the bare ingest server",
-            f"{milliseconds(bare['p50_us'])} / {milliseconds(bare['p99_us'])}",
-        )
-    )
 
 
 def _publish_steadily(
@@ -65,12 +59,17 @@ def _publish_steadily(
     return published, sink.wait_deliveries(published["accepted"])
 
 
-def _bare_ingest(bench: Bench) -> dict:
-    """Latency of its answers at the same rate."""
+def _bare_ingest(bench: Bench) -> None:
     seconds = 3 if bench.quick else 6
     with tools.Ingest(bench.directory, bench.kafka.bootstrap, bench.plain_kafka_topic()) as ingest:
         tools.publish(ingest.port, "baseline", "--rate", RATE, seconds=1)
-        return tools.publish(ingest.port, "baseline", "--rate", RATE, seconds=seconds)["answer"]
+        answer = tools.publish(ingest.port, "baseline", "--rate", RATE, seconds=seconds)["answer"]
+    bench.add(
+        Row(
+            "the same of the bare ingest server",
+            f"{milliseconds(answer['p50_us'])} / {milliseconds(answer['p99_us'])}",
+        )
+    )
 
 
 def _first_publish(bench: Bench, suite: Suite) -> None:

@@ -17,7 +17,7 @@ BOUND_SECONDS = {1_000_000: 15}
 
 def run(bench: Bench) -> None:
     for count in QUICK_COUNTS if bench.quick else COUNTS:
-        _start(bench, count)
+        bench.attempt(f"start with {count:,} state records", _start, count)
 
 
 def _start(bench: Bench, count: int) -> None:
