@@ -73,6 +73,7 @@ struct control {
     int64_t next_collect_ms;
     int64_t next_check_ms;
     bool checking;
+    bool closed; /* the thread has ended, or is about to */
 
     /* a handover that librdkafka waits for */
     rd_kafka_topic_partition_list_t *handover;
@@ -299,11 +300,8 @@ static void release_shards(struct control *control)
         loop_release(dispatcher->loops[i], &released->release);
 }
 
-/* @locality control thread */
-static void on_snapshot(struct task *task, void *owner)
+static void use_snapshot(struct control *control, const struct snapshot *snapshot)
 {
-    struct snapshot *snapshot = CONTAINER_OF(task, struct snapshot, task);
-    struct control *control = owner;
     merge(control, snapshot);
     if (snapshot->final) {
         release_shards(control);
@@ -311,6 +309,16 @@ static void on_snapshot(struct task *task, void *owner)
         control->collecting = false;
         commit_shards(control, SHARD_LIVE);
     }
+}
+
+/* @locality control thread */
+static void on_snapshot(struct task *task, void *owner)
+{
+    struct snapshot *snapshot = CONTAINER_OF(task, struct snapshot, task);
+    struct control *control = owner;
+    /* One that comes after control has stopped is only freed: the loops may be gone. */
+    if (!control->closed)
+        use_snapshot(control, snapshot);
     pthread_mutex_destroy(&snapshot->collection.lock);
     free(snapshot->collection.items);
     free(snapshot);
@@ -588,6 +596,7 @@ static void *control_main(void *context)
     deadline = clock_monotonic_ms() + CLOSE_MS;
     while (!rd_kafka_consumer_closed(control->rk) && clock_monotonic_ms() < deadline)
         serve(control, POLL_MS);
+    control->closed = true;
     return NULL;
 }
 
