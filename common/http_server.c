@@ -321,17 +321,21 @@ struct http_server *http_server_new(const struct http_server_options *options, s
     unsigned threads = options->threads ? options->threads : (unsigned)(cores > 0 ? cores : 1);
     if (threads > options->connection_limit)
         threads = options->connection_limit;
+    /* MHD warns about a pool of one: then the option is left out. */
+    struct MHD_OptionItem pool[] = {
+        {threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)threads, NULL},
+        {MHD_OPTION_END, 0, NULL},
+    };
     server->daemon = MHD_start_daemon(
         flags, options->port, NULL, NULL, on_access, NULL,
         /* first, so that complaints about the others are seen */
         MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-        MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address,
-        /* MHD warns about a pool of one */
-        MHD_OPTION_THREAD_POOL_SIZE, threads > 1 ? threads : 0, MHD_OPTION_CONNECTION_LIMIT,
-        options->connection_limit, MHD_OPTION_CONNECTION_TIMEOUT, options->idle_timeout_seconds,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-        MHD_OPTION_LISTEN_BACKLOG_SIZE, 1024u, MHD_OPTION_URI_LOG_CALLBACK, on_request_line, server,
-        MHD_OPTION_NOTIFY_COMPLETED, on_request_completed, NULL, MHD_OPTION_END);
+        MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address, MHD_OPTION_ARRAY, pool,
+        MHD_OPTION_CONNECTION_LIMIT, options->connection_limit, MHD_OPTION_CONNECTION_TIMEOUT,
+        options->idle_timeout_seconds, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)CONNECTION_MEMORY, MHD_OPTION_LISTEN_BACKLOG_SIZE, 1024u,
+        MHD_OPTION_URI_LOG_CALLBACK, on_request_line, server, MHD_OPTION_NOTIFY_COMPLETED,
+        on_request_completed, NULL, MHD_OPTION_END);
     if (!server->daemon) {
         error_set(error, ERROR_CONFIG, false, "cannot listen on %s port %u",
                   options->listen_address, (unsigned)options->port);

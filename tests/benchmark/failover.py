@@ -15,7 +15,7 @@ RATE = 20
 
 
 def run(bench: Bench) -> None:
-    """While messages are published at a steady rate: those that wait longest tell until when nobody served."""
+    """While messages are published: the one that waits longest tells until when nobody served."""
     with bench.sink(8) as sink, bench.suite(dispatchers=2) as suite:
         suite.start()
         wait_shared(suite)

@@ -5,8 +5,8 @@ from harness.suite import Suite
 
 from .bench import Bench, subscribe, wait_active
 from .metrics import wait_shared
+from .saturation import saturate
 from .table import Row
-from .throughput import saturate
 from .tools import Sink
 
 DELAY_MS = 100

@@ -1,30 +1,17 @@
 """Deliveries and publishes a second, and what each costs, against the bare baselines of the same run."""
 
 import statistics
-import time
 from dataclasses import dataclass
 
 from harness.suite import Suite
 
-from . import tools
-from .bench import Bench, subscribe, wait_active, wait_quiet
+from . import publishes, tools
+from .bench import Bench, subscribe, wait_active
+from .saturation import HOSTS, Speed, saturate
 from .table import Row, milliseconds
 from .tools import Sink
-from .usage import CpuMeter
 
-# Each port is a host of its own for the dispatcher's limits, and for spreading over its threads.
-HOSTS = 8
-CONNECTIONS = 64
-# So many deliveries are waiting while a fan-out is saturated: enough to be busy, too few to be late.
-AHEAD = 10_000
-WARM_UP_SECONDS = 2.0
-PAUSE = 0.02
-
-
-@dataclass(frozen=True)
-class Speed:
-    per_second: float
-    cpu_us: float  # of the dispatchers, for each delivery
+CONNECTIONS = 64  # of the baseline, and of those who publish
 
 
 @dataclass(frozen=True)
@@ -42,9 +29,22 @@ class Blaster:
         self._seconds = seconds
         self._runs: list[dict] = []
 
-    def run(bench: Bench) -> None:
+    def run(self) -> None:
+        self._runs.append(tools.blast(self._sink.url("blaster"), self._seconds))
+        self._sink.reset()
+
+    @property
+    def per_second(self) -> float:
+        return statistics.mean(run["posts_per_second"] for run in self._runs)
+
+    @property
+    def cpu_us(self) -> float:
+        return statistics.mean(run["cpu_us_per_post"] for run in self._runs)
+
+
+def run(bench: Bench) -> None:
     seconds = 4.0 if bench.quick else 10.0
-    bench.attempt("CPU per publish", _publishes, seconds)
+    bench.attempt("CPU per publish", publishes.compare, seconds)
     with bench.sink(HOSTS) as sink:
         blaster = Blaster(sink, seconds / 2)
         blaster.run()
@@ -64,9 +64,6 @@ class Blaster:
             bench.attempt("half of the subscribers dead", _half_dead, suite, sink, seconds)
         with bench.suite({"WEBSUB_DISPATCHER_MAX_IN_FLIGHT": "64"}) as suite:
             bench.attempt("one subscriber with max_in_flight 64", _one_subscriber, suite, sink, blaster)
-
-
-# --- deliveries ---
 
 
 def _add_blaster(bench: Bench, blaster: Blaster) -> None:
@@ -113,37 +110,6 @@ def _add_fan_out(
             cost <= most_cost if most_cost else None,
         )
     )
-
-
-def saturate(
-    suite: Suite, sink: Sink, topic: str, fan_out: int, seconds: float, waiting: int = AHEAD
-) -> Speed:
-    """Keeps so many deliveries waiting, and measures while it does."""
-    dispatchers = [p.pid for p in suite.programs.values() if p.kind == "dispatcher" and p.running]
-    ahead = max(waiting // fan_out, 2)
-    sink.reset()
-    with tools.Publishing(suite["hub-0"].port, topic, "--on-demand") as publishing:
-        demanded = 0
-
-        def keep_busy(until: float) -> dict:
-            nonlocal demanded
-            while True:
-                report = sink.report()
-                wanted = report["deliveries"] // fan_out + ahead
-                if wanted > demanded:
-                    publishing.demand(wanted - demanded)
-                    demanded = wanted
-                if time.monotonic() >= until:
-                    return report
-                time.sleep(PAUSE)
-
-        before = keep_busy(time.monotonic() + WARM_UP_SECONDS)
-        meter, began = CpuMeter(*dispatchers), time.monotonic()
-        after = keep_busy(began + seconds)
-        took, cpu = time.monotonic() - began, sum(meter.seconds(pid) for pid in dispatchers)
-    deliveries = after["deliveries"] - before["deliveries"]
-    wait_quiet(sink)
-    return Speed(deliveries / took, cpu * 1e6 / max(deliveries, 1))
 
 
 def _half_of_peak(bench: Bench, suite: Suite, sink: Sink, fan_out: FanOut, seconds: float) -> None:
@@ -207,68 +173,10 @@ def _one_subscriber(bench: Bench, suite: Suite, sink: Sink, blaster: Blaster) ->
     suite.start("dispatcher-0")
     report = sink.wait_deliveries(count, timeout=120)
     per_second = count / ((report["last_delivery_ns"] - report["first_delivery_ns"]) / 1e9)
-    bench.add(Row(what, f"{per_second:,.0f}/s", f"{per_second / blaster.per_second:.2f} × blaster"))
-
-
-# --- publishes ---
-
-
-def _publishes(bench: Bench, seconds: float) -> None:
-    """The same load on the bare ingest server and on a hub in turn; nobody is subscribed."""
-    plain = bench.plain_kafka_topic()
-    with tools.Ingest(bench.directory, bench.kafka.bootstrap, plain) as ingest, bench.suite() as suite:
-        suite.start()
-        topic = bench.topic()
-        suite.hub().register(topic).check_accepted()
-        hub = suite["hub-0"]
-        bare = Server(ingest.port, "baseline", ingest.process.pid)
-        ours = Server(hub.port, topic, hub.pid)
-        for server in (bare, ours):
-            server.warm_up()
-        for server in (bare, ours, ours, bare):
-            server.publish(seconds / 2)
     bench.add(
         Row(
-            f"baseline: bare ingest server, {CONNECTIONS} connections",
-            f"{bare.per_second:,.0f} publishes/s, {bare.cpu_us:.1f} µs CPU each",
+            "deliveries, one subscriber with max_in_flight 64",
+            f"{per_second:,.0f}/s",
+            f"{per_second / blaster.per_second:.2f} × blaster",
         )
     )
-    bench.add(
-        Row(
-            f"publishes, {CONNECTIONS} connections",
-            f"{ours.per_second:,.0f}/s",
-            f"{ours.per_second / bare.per_second:.2f} × bare",
-        )
-    )
-    cost = ours.cpu_us / bare.cpu_us
-    bench.add(Row("CPU per publish", f"{ours.cpu_us:.1f} µs", f"{cost:.2f} × bare", "≤ 1.3 ×", cost <= 1.3))
-
-
-class Server:
-    """What one server makes of as many publishes as it can take, over several runs."""
-
-    def __init__(self, port: int, topic: str, pid: int):
-        self._address = (port, topic)
-        self._pid = pid
-        self._accepted = 0
-        self._seconds = 0.0
-        self._cpu_seconds = 0.0
-
-    def warm_up(self) -> None:
-        tools.publish(*self._address, "--connections", CONNECTIONS, seconds=WARM_UP_SECONDS)
-
-    def publish(self, seconds: float) -> None:
-        meter = CpuMeter(self._pid)
-        published = tools.publish(*self._address, "--connections", CONNECTIONS, seconds=seconds)
-        assert published["accepted"] > 0, f"nothing was accepted: {published}"
-        self._accepted += published["accepted"]
-        self._seconds += published["seconds"]
-        self._cpu_seconds += meter.seconds(self._pid)
-
-    @property
-    def per_second(self) -> float:
-        return self._accepted / self._seconds
-
-    @property
-    def cpu_us(self) -> float:
-        return self._cpu_seconds * 1e6 / self._accepted
