@@ -11,8 +11,8 @@ from .tools import Sink
 
 DELAY_MS = 100
 # Enough that each of four dispatchers has more of them than connections.
-SUBSCRIBERS = 800
-CONNECTIONS_PER_HOST = 32
+SUBSCRIBERS = 400
+CONNECTIONS_PER_HOST = 16
 LEAST_GAIN = 3.5
 # More would only take longer to drain.
 WAITING = 2 * SUBSCRIBERS

@@ -16,6 +16,7 @@
 #include "common/clock.h"
 #include "common/kafka.h"
 #include "common/kafka_admin.h"
+#include "common/log.h"
 #include "common/panic.h"
 #include "common/state.h"
 
@@ -218,6 +219,7 @@ int main(int argc, char **argv)
     struct seed seed = {0};
     struct error error;
     argp_parse(&arguments, argc, argv, 0, NULL, &seed);
+    log_init("bench-seed", LOG_WARNING, LOG_TEXT);
     int64_t started_us = clock_monotonic_us();
     if (prepare(&seed, &error) != 0 || write_all(&seed, &error) != 0) {
         fprintf(stderr, "bench-seed: %s\n", error.message);
