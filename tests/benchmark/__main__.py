@@ -60,8 +60,9 @@ def main() -> int:
             bench.say(f"logs and Kafka's data: {directory}")
         else:
             shutil.rmtree(directory, ignore_errors=True)
-    print(f"\n{machine}{', --quick' if arguments.quick else ''}\n")
-    print_table(bench.rows)
+        # Also when interrupted: what is there is there.
+        print(f"\n{machine}{', --quick' if arguments.quick else ''}\n")
+        print_table(bench.rows)
     return 0
 
 
