@@ -5,10 +5,25 @@
 #ifndef WEBSUB_COMMON_MESSAGE_H
 #define WEBSUB_COMMON_MESSAGE_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #define MESSAGE_HEADER_ID           "message-id"   /**< UUID version 7 */
 #define MESSAGE_HEADER_PUBLISHED_AT "published-at" /**< milliseconds since 1970 */
 #define MESSAGE_HEADER_CONTENT_TYPE "content-type"
 #define MESSAGE_HEADER_TRACEPARENT                                                                 \
     "traceparent" /**< W3C Trace Context; only if the publisher sent it */
+
+/**
+ * Whether a value can be sent on as a header field of HTTP (RFC 9110 section 5.5): no control
+ * characters but tabs. Any other byte may be in it.
+ */
+bool message_header_is_sendable(const char *value, size_t length);
+
+/**
+ * Whether a value has the form of a traceparent (W3C Trace Context, section 3.2): of version 00,
+ * or of a later one, which may have more behind it.
+ */
+bool message_traceparent_is_valid(const char *value, size_t length);
 
 #endif

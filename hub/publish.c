@@ -77,6 +77,22 @@ static void write_message(struct operation_request *request)
     }
 }
 
+/** Looked up now: later steps run on other threads, which must not touch the connection. */
+static bool take_headers(struct operation_request *request)
+{
+    const char *type = http_request_header(request->http, "Content-Type");
+    const char *trace = http_request_header(request->http, "traceparent");
+    request->content_type = type && *type ? type : default_type;
+    if (!message_header_is_sendable(request->content_type, strlen(request->content_type))) {
+        operation_refuse(request, 400, "Content-Type has control characters");
+        return false;
+    }
+    /* Trace Context, section 4.3: what cannot be parsed is left out. */
+    request->traceparent =
+        trace && message_traceparent_is_valid(trace, strlen(trace)) ? trace : NULL;
+    return true;
+}
+
 void publish_handle(struct operation_request *request)
 {
     size_t length;
@@ -89,9 +105,6 @@ void publish_handle(struct operation_request *request)
                          "body, and the parameters in the query");
         return;
     }
-    /* Looked up now: later steps run on other threads, which must not touch the connection. */
-    const char *content_type = http_request_header(request->http, "Content-Type");
-    request->content_type = content_type && *content_type ? content_type : default_type;
-    request->traceparent = http_request_header(request->http, "traceparent");
-    operation_with_topic(request, write_message);
+    if (take_headers(request))
+        operation_with_topic(request, write_message);
 }

@@ -176,6 +176,12 @@ def test_bad_query_of_a_publish_is_refused(hub, query):
     answer.check_denied(400)
 
 
+@pytest.mark.parametrize("content_type", ["text/plain\x01", "text/\x7fplain", "\x0b", "a/b; x=\x1b[31m"])
+def test_control_character_in_a_publish_header_is_refused(hub, content_type):
+    """It could not be sent on to any subscriber."""
+    hub.publish(TOPIC, planted.payload(), content_type).check_denied(400)
+
+
 @pytest.mark.parametrize("mode", ["publish", "subscribe", "deregister"])
 def test_unknown_topic_is_refused(hub, mode):
     topic = "http://publisher.example/unknown"

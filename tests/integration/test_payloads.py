@@ -1,5 +1,7 @@
 """Any bytes with any Content-Type arrive as they were published, up to the configured size."""
 
+import time
+
 import pytest
 
 from harness import planted
@@ -36,6 +38,9 @@ PAYLOADS = {
     "NULs only": ("application/octet-stream", b"\x00" * 100),
     "one byte": ("image/png", b"\x89"),
     "structured suffix and parameters": ('application/vnd.x.y-z+json; v="1;2"; q=0.5', b"1"),
+    "type with a tab": ("text/plain;\tcharset=utf-8", b"tab"),
+    "type with a Latin-1 letter": ("text/plain; title=\xe4", b"letter"),
+    "type of ten thousand characters": ("text/plain; x=" + "x" * 10_000, b"long"),
     "unknown type": ("chemical/x-made-up", b"?"),
     "compressed": ("application/gzip", b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x03\x00\x00\x00\x00\x00"),
 }
@@ -71,6 +76,52 @@ def test_payload_arrives_as_it_was_published(channel, content_type, body):
 
 def test_payload_without_content_type_arrives(channel):
     check_delivered(channel, None, planted.payload("untyped"))
+
+
+TRACES = {
+    "sampled": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    "not sampled": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00",
+}
+BROKEN_TRACES = {
+    "empty": "",
+    "nonsense": "nonsense",
+    "control character": "\x01",
+    "cut": "00-0af7651916cd43dd8448eb211c80319c",
+    "no ASCII": "ä",
+    "long": "x" * 5000,
+}
+
+
+@pytest.mark.parametrize("trace", TRACES.values(), ids=TRACES.keys())
+def test_trace_context_header_is_passed_on(channel, trace):
+    assert deliver_traced(channel, trace) == trace
+
+
+@pytest.mark.parametrize("trace", BROKEN_TRACES.values(), ids=BROKEN_TRACES.keys())
+def test_message_with_a_broken_trace_header_arrives_all_the_same(channel, trace):
+    """Passed on as it is or left out: no reason to lose the message."""
+    assert deliver_traced(channel, trace) in (trace, None)
+
+
+def deliver_traced(channel, trace: str) -> str | None:
+    """Publishes with that traceparent; returns that of the delivery."""
+    hub, topic, endpoint = channel
+    before = len(endpoint.deliveries())
+    hub.publish(topic, planted.payload("traced"), headers={"traceparent": trace}).check_accepted()
+    endpoint.wait_attempts(before + 1)
+    return endpoint.deliveries()[before].header("traceparent")
+
+
+def test_id_and_time_headers_follow_standard_webhooks(channel):
+    """webhook-id is the message id that the publisher was told, webhook-timestamp the time of publication."""
+    hub, topic, endpoint = channel
+    before = len(endpoint.deliveries())
+    began = int(time.time())
+    published = hub.publish(topic, planted.payload()).check_accepted()
+    endpoint.wait_attempts(before + 1)
+    delivery = endpoint.deliveries()[before]
+    assert delivery.header_values("webhook-id") == [published.message_id]
+    assert began <= int(delivery.header("webhook-timestamp")) <= time.time()
 
 
 @pytest.mark.parametrize("size", [1, 100, 4096, 65_536], ids=lambda size: f"pieces of {size}")
