@@ -6,7 +6,7 @@ import time
 import pytest
 
 from harness import planted
-from harness.behaviours import answer, echo_challenge, hold
+from harness.behaviours import answer, echo_challenge, first, hold
 from harness.history import History
 from harness.hub_client import HubClient
 from harness.publisher import SteadyPublisher
@@ -17,6 +17,7 @@ from harness.topics import new_topic
 from harness.wait import stays_false, wait_for
 
 RESUME_WINDOW = 1
+MAX_INTERVAL = 5
 
 # Seconds within which a dispatcher has surely looked up a topic's end again: it does so every 250 ms.
 LOOKED_UP_AGAIN = 3
@@ -29,6 +30,7 @@ def patient_suite(kafka, tmp_path_factory):
         "WEBSUB_DISPATCHER_DELIVERY_TIMEOUT": "1s",
         "WEBSUB_DISPATCHER_VERIFICATION_TIMEOUT": "1s",
         "WEBSUB_CONSOLIDATOR_RESUME_WINDOW": f"{RESUME_WINDOW}s",
+        "WEBSUB_RETRY_MAX_INTERVAL": f"{MAX_INTERVAL}s",
     }
     directory = tmp_path_factory.mktemp("subscriptions")
     with Suite(kafka.bootstrap, directory, "subscriptions-", settings=settings) as suite:
@@ -186,6 +188,22 @@ def test_hanging_subscriber_is_given_up_for_the_moment_and_tried_again(patient_s
     endpoint.on_delivery = answer(200)
     endpoint.wait_bodies(bodies)
     release.set()
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_retry_after_of_a_busy_subscriber_is_obeyed_within_bounds(patient_suite, subscriber, status):
+    """It is not asked again before the time that it asks for, but within retry.max_interval at the latest."""
+    hub, topic = patient_suite.hub(), new_topic("busy")
+    hub.register(topic).check_accepted()
+    endpoint = subscriber.endpoint()
+    subscribe(hub, topic, endpoint)
+    busy = [answer(status, headers={"Retry-After": seconds}) for seconds in ("2", "1000000")]
+    endpoint.on_delivery = first(1, busy[0], then=first(1, busy[1], then=answer(200)))
+    endpoint.wait_bodies(publish(hub, topic, "later"))
+    asked = [attempt.at for attempt in endpoint.attempts()]
+    assert len(asked) == 3
+    assert asked[1] - asked[0] >= 1.9
+    assert asked[2] - asked[1] >= MAX_INTERVAL * 0.9
 
 
 def test_hanging_verification_fails_and_harms_nobody(patient_suite, subscriber):
