@@ -32,6 +32,7 @@ struct string_list {
 };
 
 enum messages_layout { LAYOUT_AUTO, LAYOUT_DEDICATED, LAYOUT_POOLED };
+enum on_exhausted { EXHAUSTED_SUSPEND, EXHAUSTED_DEAD_LETTER };
 enum auth_mode { AUTH_NONE };
 
 /** All strings are owned by the struct and never NULL. Durations are int64_t milliseconds. */
@@ -82,6 +83,7 @@ struct config {
         int64_t loops; /**< 0: one per core */
         int64_t catch_up_readers;
         int64_t max_in_flight;
+        int64_t max_in_flight_limit;
         int64_t max_connections_per_host;
         double max_requests_per_second_per_host; /**< 0: no limit */
         int64_t connect_timeout;
@@ -98,6 +100,7 @@ struct config {
         int64_t min_interval;
         int64_t max_interval;
         int64_t give_up_after;
+        enum on_exhausted on_exhausted;
     } retry;
     struct {
         enum auth_mode mode;

@@ -19,6 +19,7 @@
 
 static const char *const layouts[] = {"auto", "dedicated", "pooled", NULL};
 static const char *const methods[] = {"sha1", "sha256", "sha384", "sha512", NULL};
+static const char *const exhausted[] = {"suspend", "dead-letter", NULL};
 static const char *const modes[] = {"none", NULL};
 static const char *const levels[] = {"debug", "info", "warning", "error", NULL};
 static const char *const formats[] = {"json", "text", NULL};
@@ -127,8 +128,10 @@ const struct config_entry config_table[] = {
     INTEGER(dispatcher, catch_up_readers, 1, 64, "2",
             "Readers for subscriptions that are behind the others."),
     INTEGER(dispatcher, max_in_flight, 1, 1000, "1",
-            "Messages on their way to one subscription at the same time; above 1 they may arrive in "
-            "another order."),
+            "Messages on their way to one subscription at the same time, unless it asked for another "
+            "number (hub.max_in_flight); above 1 they may arrive in another order."),
+    INTEGER(dispatcher, max_in_flight_limit, 1, 1000, "64",
+            "The most that any subscription gets, whatever it asked for."),
     INTEGER(dispatcher, max_connections_per_host, 1, 10000, "64",
             "Connections to one host and port at the same time."),
     ENTRY(dispatcher, max_requests_per_second_per_host, NUMBER, 0, 1000000, "0", NULL,
@@ -157,7 +160,12 @@ const struct config_entry config_table[] = {
              "Pause before the first repetition of a failed delivery; it doubles with each failure."),
     DURATION(retry, max_interval, 1, 7 * DAY, "10m", "Longest pause between repetitions."),
     DURATION(retry, give_up_after, 0, YEAR, "6h",
-             "After so long without success a subscription is suspended: probed until its lease ends."),
+             "After so long without success a subscription is suspended, or its message a dead letter; "
+             "see on_exhausted."),
+    CHOICE(retry, on_exhausted, exhausted, "suspend",
+           "What happens after give_up_after. \"suspend\": the subscription is probed with its oldest "
+           "message until its lease ends, and catches up by itself. \"dead-letter\": the message is written "
+           "to the dead letters topic, and the next one is tried."),
 
     CHOICE(auth, mode, modes, "none",
            "Who may publish and subscribe. \"none\" (everyone) needs a loopback hub.listen_address or "

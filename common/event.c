@@ -42,6 +42,7 @@ static const struct {
     [EVENT_DELIVERY_SUSPENDED] = {"delivery.suspended", NEEDS_CALLBACK | NEEDS_OFFSET | NEEDS_BASE},
     [EVENT_DELIVERY_RECOVERED] = {"delivery.recovered", NEEDS_CALLBACK | NEEDS_BASE},
     [EVENT_DELIVERY_GONE] = {"delivery.gone", NEEDS_CALLBACK | NEEDS_BASE},
+    [EVENT_DELIVERY_RESUME] = {"delivery.resume", NEEDS_CALLBACK},
 };
 
 const char *event_type_name(enum event_type type)
@@ -69,6 +70,8 @@ char *event_encode(const struct event *event, size_t *length)
         json_put_integer(object, "lease_seconds", event->lease_seconds);
         if (event->method >= 0)
             json_put_string(object, "method", signature_method_name(event->method));
+        if (event->max_in_flight > 0)
+            json_put_integer(object, "max_in_flight", event->max_in_flight);
     }
     if (needs & NEEDS_OFFSET)
         json_put_integer(object, "offset", event->offset);
@@ -138,6 +141,8 @@ int event_decode(const void *value, size_t length, struct event *event, struct e
     int64_t partition = json_take_integer(object, "partition", 0, &problem);
     event->location.partition = partition < 0 || partition > INT32_MAX ? -1 : (int32_t)partition;
     event->lease_seconds = json_take_bounded(object, "lease_seconds", RECORD_MAX_SECONDS, &problem);
+    event->max_in_flight =
+        json_take_bounded(object, "max_in_flight", RECORD_MAX_IN_FLIGHT, &problem);
     event->offset = json_take_integer(object, "offset", -1, &problem);
     event->base = json_take_integer(object, "base", -1, &problem);
     event->deadline = json_take_integer(object, "deadline", -1, &problem);

@@ -24,7 +24,8 @@ enum event_type {
     EVENT_TOPIC_REGISTERED,   /**< location */
     EVENT_TOPIC_DEREGISTERED, /**< */
     EVENT_TOPIC_ENDED, /**< a copy in every partition: ends the topic's subscriptions there */
-    EVENT_SUBSCRIPTION_REQUESTED,   /**< request, secret?, method?, lease_seconds, location */
+    EVENT_SUBSCRIPTION_REQUESTED,   /**< request, secret?, method?, max_in_flight?, lease_seconds,
+                                       location */
     EVENT_UNSUBSCRIPTION_REQUESTED, /**< request */
     EVENT_SUBSCRIPTION_VERIFIED,   /**< request, at = start of the lease, offset = start position */
     EVENT_SUBSCRIPTION_REFUSED,    /**< request, reason: not verified, nothing changes */
@@ -38,6 +39,7 @@ enum event_type {
     EVENT_DELIVERY_SUSPENDED,      /**< offset, base, reason: as detached, and given up for now */
     EVENT_DELIVERY_RECOVERED,      /**< base: a probe succeeded */
     EVENT_DELIVERY_GONE,           /**< base: the callback answered 410 */
+    EVENT_DELIVERY_RESUME,         /**< an operator's command: it is tried again at once */
     EVENT_TYPE_COUNT
 };
 
@@ -52,7 +54,8 @@ struct event {
     char *reason;
     struct location location;
     int64_t lease_seconds;
-    int method; /**< enum signature_method, or -1: the dispatcher's default */
+    int method;            /**< enum signature_method, or -1: the dispatcher's default */
+    int64_t max_in_flight; /**< 0: the dispatcher's default */
     int64_t offset;
     int64_t base;     /**< position.base that the writer knew (state.h) */
     int64_t deadline; /**< wall clock ms */

@@ -9,8 +9,9 @@
 #include "common/error.h"
 
 /* Far beyond any real value, and far from overflowing in sums of a few of them. */
-#define RECORD_MAX_SECONDS INT32_MAX
-#define RECORD_MAX_MS      (INT64_MAX / 8)
+#define RECORD_MAX_SECONDS   INT32_MAX
+#define RECORD_MAX_MS        (INT64_MAX / 8)
+#define RECORD_MAX_IN_FLIGHT 1000
 
 /** Parses one JSON object of version 1 ("v": 1); NULL on failure. Release with json_decref. */
 json_t *json_parse_record(const void *bytes, size_t length, struct error *error);

@@ -34,6 +34,12 @@ static void put_method(json_t *object, int method)
         json_put_string(object, "method", signature_method_name((enum signature_method)method));
 }
 
+static void put_positive(json_t *object, const char *name, int64_t value)
+{
+    if (value > 0)
+        json_put_integer(object, name, value);
+}
+
 char *state_encode_topic(const struct topic_state *topic, size_t *length)
 {
     json_t *object = json_object();
@@ -51,6 +57,7 @@ static json_t *encode_pending(const struct pending_request *request)
     json_put_string(object, "mode", request->unsubscribe ? "unsubscribe" : "subscribe");
     json_put_string(object, "secret", request->secret);
     put_method(object, request->method);
+    put_positive(object, "max_in_flight", request->max_in_flight);
     json_put_integer(object, "lease_seconds", request->lease_seconds);
     json_put_integer(object, "requested_at", request->requested_at_ms);
     put_location(object, &request->location);
@@ -66,6 +73,7 @@ char *state_encode_subscription(const struct subscription_state *s, size_t *leng
     json_put_string(object, "status", status_names[s->status]);
     json_put_string(object, "secret", s->secret);
     put_method(object, s->method);
+    put_positive(object, "max_in_flight", s->max_in_flight);
     json_put_integer(object, "created_at", s->created_at_ms);
     if (s->status != SUBSCRIPTION_REQUESTED) {
         json_put_integer(object, "verified_at", s->verified_at_ms);
@@ -76,6 +84,7 @@ char *state_encode_subscription(const struct subscription_state *s, size_t *leng
         json_put_integer(object, "base", s->position.base);
         if (s->position.detached)
             json_object_set_new(object, "detached", json_true());
+        put_positive(object, "resumed", s->resumed);
     }
     json_put_string(object, "reason", s->reason);
     put_location(object, &s->location);
@@ -149,6 +158,8 @@ static void decode_pending(const json_t *object, struct pending_request *request
     free(mode);
     request->secret = json_take_string(object, "secret", problem);
     request->method = take_method(object, problem);
+    request->max_in_flight =
+        json_take_bounded(object, "max_in_flight", RECORD_MAX_IN_FLIGHT, problem);
     request->lease_seconds =
         json_take_bounded(object, "lease_seconds", RECORD_MAX_SECONDS, problem);
     request->requested_at_ms = json_take_bounded(object, "requested_at", RECORD_MAX_MS, problem);
@@ -196,6 +207,7 @@ static struct subscription_state *decode_subscription(const json_t *object, stru
     decode_status(object, s, problem);
     s->secret = json_take_string(object, "secret", problem);
     s->method = take_method(object, problem);
+    s->max_in_flight = json_take_bounded(object, "max_in_flight", RECORD_MAX_IN_FLIGHT, problem);
     s->created_at_ms = json_take_bounded(object, "created_at", RECORD_MAX_MS, problem);
     s->verified_at_ms = json_take_bounded(object, "verified_at", RECORD_MAX_MS, problem);
     s->lease_seconds = json_take_bounded(object, "lease_seconds", RECORD_MAX_SECONDS, problem);
@@ -204,6 +216,7 @@ static struct subscription_state *decode_subscription(const json_t *object, stru
     s->position.set = json_take_bounded(object, "set", INT64_MAX, problem);
     s->position.base = json_take_bounded(object, "base", INT64_MAX, problem);
     s->position.detached = json_take_bool(object, "detached", problem);
+    s->resumed = json_take_bounded(object, "resumed", INT64_MAX, problem);
     s->reason = json_take_string(object, "reason", problem);
     take_location(object, &s->location, problem);
     decode_all_pending(json_object_get(object, "pending"), s, problem);

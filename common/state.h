@@ -45,8 +45,9 @@ enum subscription_status {
 struct pending_request {
     char request_id[ID_UUID_SIZE];
     bool unsubscribe;
-    char *secret; /**< NULL: none */
-    int method;   /**< as in event.h */
+    char *secret;          /**< NULL: none */
+    int method;            /**< as in event.h */
+    int64_t max_in_flight; /**< as in event.h */
     int64_t lease_seconds;
     int64_t requested_at_ms;
     struct location location;
@@ -68,13 +69,15 @@ struct subscription_state {
     char *topic;
     char *callback;
     enum subscription_status status;
-    char *secret; /**< NULL: none */
-    int method;   /**< as in event.h */
+    char *secret;          /**< NULL: none */
+    int method;            /**< as in event.h */
+    int64_t max_in_flight; /**< as in event.h */
     int64_t created_at_ms;
     int64_t verified_at_ms;
     int64_t lease_seconds;
     int64_t lease_end_ms;
-    char *reason; /**< why suspended or ending */
+    int64_t resumed; /**< event of the last operator's command to try again at once, 0: none */
+    char *reason;    /**< why suspended or ending */
     struct location location;
     struct position position;
     struct pending_request *pending; /**< NULL when pending_count is 0 */

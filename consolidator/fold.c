@@ -49,6 +49,7 @@ static void pending_add(struct subscription_state *s, const struct event *event)
     request->unsubscribe = event->type == EVENT_UNSUBSCRIPTION_REQUESTED;
     request->secret = xstrdup_or_null(event->secret);
     request->method = event->method;
+    request->max_in_flight = event->max_in_flight;
     request->lease_seconds = event->lease_seconds;
     request->requested_at_ms = event->at_ms;
     location_copy(&request->location, &event->location);
@@ -77,7 +78,8 @@ static enum fold_outcome end_subscription(struct subscription_state **state)
     location_fini(&s->location);
     memset(&s->position, 0, sizeof(s->position));
     s->method = -1;
-    s->verified_at_ms = s->lease_seconds = s->lease_end_ms = 0;
+    s->max_in_flight = 0;
+    s->verified_at_ms = s->lease_seconds = s->lease_end_ms = s->resumed = 0;
     return FOLD_CHANGED;
 }
 
@@ -130,6 +132,7 @@ static enum fold_outcome on_verified(struct subscription_state *s, const struct 
     set_string(&s->secret, xstrdup_or_null(request->secret));
     set_string(&s->reason, NULL);
     s->method = request->method;
+    s->max_in_flight = request->max_in_flight;
     s->lease_seconds = request->lease_seconds;
     s->verified_at_ms = event->at_ms;
     s->lease_end_ms = event->at_ms + request->lease_seconds * 1000;
@@ -231,6 +234,15 @@ static enum fold_outcome on_recovered(struct subscription_state *s, const struct
     return FOLD_CHANGED;
 }
 
+/** Whoever owns the subscription sees that there is a new command: state says no more than that. */
+static enum fold_outcome on_resume(struct subscription_state *s, int64_t sequence)
+{
+    if (s->status != SUBSCRIPTION_ACTIVE && s->status != SUBSCRIPTION_SUSPENDED)
+        return FOLD_IGNORED;
+    s->resumed = sequence;
+    return FOLD_CHANGED;
+}
+
 static enum fold_outcome on_gone(struct subscription_state **state, const struct event *event)
 {
     if (!is_verified(*state) || (*state)->position.base != event->base)
@@ -270,6 +282,8 @@ enum fold_outcome fold_subscription(struct subscription_state **state, const str
         return on_recovered(*state, event);
     case EVENT_DELIVERY_GONE:
         return on_gone(state, event);
+    case EVENT_DELIVERY_RESUME:
+        return on_resume(*state, sequence);
     default:
         return FOLD_IGNORED;
     }

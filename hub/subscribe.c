@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/json.h"
 #include "common/log.h"
 #include "common/url.h"
 #include "hub/operation.h"
@@ -59,6 +60,25 @@ static bool take_method(struct operation_request *request, int *method)
     }
     *method = (int)parsed;
     return true;
+}
+
+/** How many messages may be under way to the subscriber at a time (an extension). */
+static bool take_max_in_flight(struct operation_request *request, int64_t *max_in_flight)
+{
+    bool refused;
+    const char *text = operation_parameter(request, "hub.max_in_flight", false, &refused);
+    *max_in_flight = 0;
+    if (refused)
+        return false;
+    if (!text || !*text)
+        return true;
+    if (strspn(text, "0123456789") == strlen(text) && strlen(text) <= 4)
+        *max_in_flight = strtoll(text, NULL, 10);
+    if (*max_in_flight >= 1 && *max_in_flight <= RECORD_MAX_IN_FLIGHT)
+        return true;
+    operation_refuse(request, 400, "hub.max_in_flight must be a decimal integer from 1 to %d",
+                     RECORD_MAX_IN_FLIGHT);
+    return false;
 }
 
 /** The lease to grant: what was asked for, within the configured bounds (sections 5.1, 5.3). */
@@ -115,6 +135,7 @@ static void write_request(struct operation_request *request)
         return;
     if (request->operation == OPERATION_SUBSCRIBE) {
         if (!take_secret(request, &secret) || !take_method(request, &event.method) ||
+            !take_max_in_flight(request, &event.max_in_flight) ||
             !take_lease(request, &event.lease_seconds))
             return;
         event.location.kafka_topic = (char *)(uintptr_t)request->view_wait.found.messages->name;
@@ -132,13 +153,13 @@ static void write_request(struct operation_request *request)
 static bool check_parameters(struct operation_request *request)
 {
     const char *callback, *secret;
-    int64_t lease_seconds;
+    int64_t lease_seconds, max_in_flight;
     int method;
     if (!take_callback(request, &callback))
         return false;
     return request->operation == OPERATION_UNSUBSCRIBE ||
            (take_secret(request, &secret) && take_method(request, &method) &&
-            take_lease(request, &lease_seconds));
+            take_max_in_flight(request, &max_in_flight) && take_lease(request, &lease_seconds));
 }
 
 void subscribe_handle(struct operation_request *request)

@@ -46,6 +46,7 @@ static const struct {
     [EVENT_DELIVERY_SUSPENDED] = {"delivery.suspended", CALLBACK | OFFSET | BASE},
     [EVENT_DELIVERY_RECOVERED] = {"delivery.recovered", CALLBACK | BASE},
     [EVENT_DELIVERY_GONE] = {"delivery.gone", CALLBACK | BASE},
+    [EVENT_DELIVERY_RESUME] = {"delivery.resume", CALLBACK},
 };
 
 static const struct {
@@ -81,6 +82,7 @@ static struct event sample(int type)
         event.secret = TEXT("s\xc3\xa9"
                             "cret \"\\/\t");
         event.method = SIGNATURE_SHA384;
+        event.max_in_flight = 12;
     }
     if (carries & OFFSET)
         event.offset = 123456789012;
@@ -120,6 +122,7 @@ static void assert_same(const struct event *a, const struct event *b)
     assert_true(location_equal(&a->location, &b->location));
     assert_int_equal(a->lease_seconds, b->lease_seconds);
     assert_int_equal(a->method, b->method);
+    assert_int_equal(a->max_in_flight, b->max_in_flight);
     assert_int_equal(a->offset, b->offset);
     assert_int_equal(a->base, b->base);
     assert_int_equal(a->deadline, b->deadline);

@@ -144,6 +144,7 @@ static void test_every_event_in_every_status_while_nothing_waits(void **state)
             [EVENT_DELIVERY_SUSPENDED] = "..SSL.",
             [EVENT_DELIVERY_RECOVERED] = "...A..",
             [EVENT_DELIVERY_GONE] = "..xxx.",
+            [EVENT_DELIVERY_RESUME] = "..AS..",
         },
     };
     check_matrix(&matrix);
@@ -173,6 +174,7 @@ static void test_every_event_in_every_status_while_a_subscribe_request_waits(voi
             [EVENT_DELIVERY_SUSPENDED] = "..SSL.",
             [EVENT_DELIVERY_RECOVERED] = "...A..",
             [EVENT_DELIVERY_GONE] = "..RRR.",
+            [EVENT_DELIVERY_RESUME] = "..AS..",
         },
     };
     check_matrix(&matrix);
@@ -202,6 +204,7 @@ static void test_every_event_in_every_status_while_an_unsubscribe_request_waits(
             [EVENT_DELIVERY_SUSPENDED] = "..SSL.",
             [EVENT_DELIVERY_RECOVERED] = "...A..",
             [EVENT_DELIVERY_GONE] = "..RRR.",
+            [EVENT_DELIVERY_RESUME] = "..AS..",
         },
     };
     check_matrix(&matrix);

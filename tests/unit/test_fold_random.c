@@ -167,14 +167,15 @@ static struct subscription_state *reread(const struct entity *entity)
     return record.value.subscription;
 }
 
-/** The same event once more changes nothing but when a position was last written. */
+/** The same event once more changes nothing but when a position or command was last written. */
 static void check_duplicate(struct entity *entity, const struct event *event, int64_t sequence)
 {
     struct subscription_state *s = reread(entity);
     enum fold_outcome outcome = fold_subscription(&s, event, sequence);
     if (outcome == FOLD_CHANGED && entity->state) {
-        assert_true(is_about_delivery(event->type));
+        assert_true(is_about_delivery(event->type) || event->type == EVENT_DELIVERY_RESUME);
         s->position.set = entity->state->position.set;
+        s->resumed = entity->state->resumed;
     }
     char *twice = picture(s);
     assert_string_equal(entity->written, twice);

@@ -45,6 +45,7 @@ static struct subscription_state sample(int status)
                                         "cret \"\\\x01")
                                  : NULL;
         request->method = i == 0 ? SIGNATURE_SHA512 : -1;
+        request->max_in_flight = i == 0 ? 7 : 0;
         request->lease_seconds = i == 0 ? 864000 : 0;
         request->requested_at_ms = 1700000000001 + i;
         request->location = i == 0 ? (struct location){TEXT(KAFKA), 7} : (struct location){NULL, 0};
@@ -55,6 +56,8 @@ static struct subscription_state sample(int status)
         return s;
     s.secret = TEXT("old secret");
     s.method = SIGNATURE_SHA1;
+    s.max_in_flight = 1000;
+    s.resumed = 4321;
     s.verified_at_ms = 1700000000777;
     s.lease_seconds = 86400;
     s.lease_end_ms = 1700086400777;
@@ -85,6 +88,7 @@ static void assert_same_request(const struct pending_request *a, const struct pe
     assert_int_equal(a->unsubscribe, b->unsubscribe);
     assert_same_string(a->secret, b->secret);
     assert_int_equal(a->method, b->method);
+    assert_int_equal(a->max_in_flight, b->max_in_flight);
     assert_int_equal(a->lease_seconds, b->lease_seconds);
     assert_int_equal(a->requested_at_ms, b->requested_at_ms);
     assert_same_location(&a->location, &b->location);
@@ -98,10 +102,12 @@ static void assert_same(const struct subscription_state *a, const struct subscri
     assert_int_equal(a->status, b->status);
     assert_same_string(a->secret, b->secret);
     assert_int_equal(a->method, b->method);
+    assert_int_equal(a->max_in_flight, b->max_in_flight);
     assert_int_equal(a->created_at_ms, b->created_at_ms);
     assert_int_equal(a->verified_at_ms, b->verified_at_ms);
     assert_int_equal(a->lease_seconds, b->lease_seconds);
     assert_int_equal(a->lease_end_ms, b->lease_end_ms);
+    assert_int_equal(a->resumed, b->resumed);
     assert_same_string(a->reason, b->reason);
     assert_same_location(&a->location, &b->location);
     assert_int_equal(a->position.offset, b->position.offset);
