@@ -242,9 +242,12 @@ static int check_all(rd_kafka_t *rk, const struct kafka_names *names, struct kaf
     int events = partition_count(rk, names->events, REQUEST_MS);
     int state = partition_count(rk, names->state, REQUEST_MS);
     int pool = partition_count(rk, names->pool, REQUEST_MS);
-    if (events <= 0 || state <= 0 || pool <= 0)
-        return error_set(error, ERROR_UNAVAILABLE, true, "Kafka does not tell of %s, %s and %s",
-                         names->events, names->state, names->pool);
+    int attempts = partition_count(rk, names->attempts, REQUEST_MS);
+    int dead_letters = partition_count(rk, names->dead_letters, REQUEST_MS);
+    if (events <= 0 || state <= 0 || pool <= 0 || attempts <= 0 || dead_letters <= 0)
+        return error_set(error, ERROR_UNAVAILABLE, true,
+                         "Kafka does not tell of all of %s, %s, %s, %s and %s", names->events,
+                         names->state, names->pool, names->attempts, names->dead_letters);
     if (events != state)
         return error_set(error, ERROR_CONFIG, false,
                          "the Kafka topics %s and %s must have equally many partitions, but have "
@@ -252,6 +255,8 @@ static int check_all(rd_kafka_t *rk, const struct kafka_names *names, struct kaf
                          names->events, names->state, events, state);
     layout->partitions = events;
     layout->pool_partitions = pool;
+    layout->attempts_partitions = attempts;
+    layout->dead_letters_partitions = dead_letters;
     if (!has_controller(rk))
         return 0; /* an embedded broker: it has no settings to ask for */
     if (check_cleanup_policy(rk, names->state, true, error) != 0)

@@ -9,6 +9,8 @@
 struct kafka_layout {
     int32_t partitions;      /**< of events and of state: the number of shards */
     int32_t pool_partitions; /**< of the pooled message topic */
+    int32_t attempts_partitions;
+    int32_t dead_letters_partitions;
 };
 
 /**

@@ -1,6 +1,11 @@
 /**
  * Catch-up readers: a few threads that read a range of one channel again, a chunk at a time, for
  * subscriptions that are behind the tail.
+ *
+ * Fairness. Each subscription has at most one request at a time, and requests are served first
+ * come, first served; but those of subscriptions that fail wait behind all others, and get at most
+ * half of the memory. So neither a long backlog nor a crowd of dead subscribers keeps a healthy
+ * one from catching up.
  */
 #ifndef WEBSUB_DISPATCHER_CATCH_UP_H
 #define WEBSUB_DISPATCHER_CATCH_UP_H
@@ -23,15 +28,22 @@ struct chunk {
     struct subscription *subscription; /**< the loop's; NULL when it is gone meanwhile */
     struct channel *channel;
     int loop;
+    bool probing; /**< for a subscription that fails */
     int64_t from;
-    int64_t to; /**< read up to, but not including, this offset */
+    int64_t to;      /**< read up to, but not including, this offset */
+    size_t capacity; /**< messages that are wanted at most */
+    int64_t requested_ms;
     /* the answer */
     bool failed;         /**< nothing could be read: ask again later */
     int64_t next_offset; /**< everything before it has been read; `to`: the range is complete */
     int64_t lost;        /**< offsets that Kafka had dropped already (retention) */
+    int64_t answered_ms;
     size_t count;
-    struct message *messages[CHUNK_MESSAGES];
+    struct message *messages[];
 };
+
+/** A request for at most `capacity` messages, 1 to CHUNK_MESSAGES; the caller fills the rest. */
+struct chunk *chunk_new(size_t capacity);
 
 struct catch_up *catch_up_new(struct dispatcher *dispatcher, struct error *error);
 /** Stops the threads; requests that were not begun are answered as failed. */

@@ -36,6 +36,7 @@ struct channel *channels_get(struct channels *channels, const struct location *l
         strcpy(found->key, key);
         found->topic = strchr(found->key, ':') + 1;
         found->partition = partition;
+        atomic_fetch_add(&partition->channels, 1);
         HASH_ADD_STR(channels->channels, key, found);
     }
     free(key);

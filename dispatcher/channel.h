@@ -6,10 +6,12 @@
 #ifndef WEBSUB_DISPATCHER_CHANNEL_H
 #define WEBSUB_DISPATCHER_CHANNEL_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 #include <uthash.h>
 
 #include "common/location.h"
+#include "dispatcher/memory.h"
 
 #define MAX_LOOPS 16
 
@@ -20,6 +22,8 @@ struct message_partition {
     uint32_t index; /**< dense, from 0 */
     int32_t partition;
     char *kafka_topic;
+    atomic_int channels;           /**< how many lie in it */
+    struct memory_account account; /**< opened and closed by the tail reader */
     UT_hash_handle hh;
     char key[]; /**< "<partition>:<kafka topic>" */
 };
@@ -28,7 +32,9 @@ struct channel {
     struct message_partition *partition;
     struct topic_log *logs[MAX_LOOPS]; /**< slot i belongs to delivery loop i */
     struct tail_route *route;          /**< belongs to the tail reader */
-    const char *topic;                 /**< the WebSub topic */
+    /** The greatest offset that any subscription at the tail has been given; any loop. */
+    atomic_int_least64_t lead;
+    const char *topic; /**< the WebSub topic */
     UT_hash_handle hh;
     char key[]; /**< "<index of partition>:<topic>" */
 };

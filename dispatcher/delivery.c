@@ -3,11 +3,12 @@
  *
  *   SENDING --2xx--> CONFIRMED (kept until all older ones are, so that the position has no gap)
  *   SENDING --anything else--> WAITING --pause over--> SENDING
+ *   SENDING --given up by policy--> BURYING --Kafka has the dead letter--> CONFIRMED
+ *                                           --it has not--> WAITING
  *
  * While a subscription fails, only its oldest unconfirmed message is sent: it is the probe, and
- * order holds.
+ * order holds. The signature is computed once for each delivery, whatever becomes of it.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -16,16 +17,21 @@
 #include "common/container.h"
 #include "common/log.h"
 #include "common/panic.h"
+#include "dispatcher/attempts.h"
+#include "dispatcher/dead_letter.h"
 #include "dispatcher/loop_internal.h"
 #include "dispatcher/retry.h"
 
 /* Who waits longer than this is not worth the memory of its message. */
-enum { LET_GO_MS = 5000 };
+enum { LET_GO_MS = 5000, BURY_AGAIN_MS = 1000 };
 
 /* Above this libcurl would ask for "100 Continue" first. */
 enum { EXPECT_ABOVE = 1000000 };
 
-enum delivery_state { DELIVERY_SENDING, DELIVERY_WAITING, DELIVERY_CONFIRMED };
+/* Of a failed answer's body, for operators. */
+enum { EXCERPT = 512 };
+
+enum delivery_state { DELIVERY_SENDING, DELIVERY_WAITING, DELIVERY_BURYING, DELIVERY_CONFIRMED };
 
 struct delivery {
     struct http_exchange exchange;
@@ -33,19 +39,15 @@ struct delivery {
     struct message *message;
     struct delivery *prev, *next;
     enum delivery_state state;
+    struct dead_letter *letter; /* while BURYING */
     /* Header lines by reference: the list is made without allocation. */
     struct curl_slist headers[MESSAGE_HEADERS_MAX + 4];
     char signature[sizeof("X-Hub-Signature: ") + SIGNATURE_HEADER_SIZE];
 };
 
-int64_t delivery_oldest_offset(const struct subscription *s)
+const struct message *delivery_oldest(const struct subscription *s)
 {
-    return s->deliveries->message->offset;
-}
-
-int64_t delivery_oldest_since(const struct subscription *s)
-{
-    return s->deliveries->message->received_ms;
+    return s->deliveries->message;
 }
 
 /* --- sending --- */
@@ -109,7 +111,7 @@ void delivery_start(struct subscription *s, struct message *message)
         .post_length = message->body_length,
         .headers = delivery->headers,
         .timeout_ms = loop->dispatcher->config.dispatcher.delivery_timeout,
-        .keep_bytes = 0,
+        .keep_bytes = EXCERPT,
         .done = on_result,
     };
     DL_APPEND(s->deliveries, delivery);
@@ -148,6 +150,8 @@ void delivery_drop_all(struct subscription *s)
         if (delivery->state == DELIVERY_SENDING) {
             gauge_add(s->loop->dispatcher->metrics.in_flight, -1);
             http_client_cancel(s->loop->http, &delivery->exchange);
+        } else if (delivery->state == DELIVERY_BURYING) {
+            dead_letter_forget(delivery->letter);
         }
         release(delivery);
     }
@@ -166,20 +170,29 @@ void delivery_pool_fini(struct loop *loop)
 
 /* --- results --- */
 
-static void on_success(struct subscription *s, struct delivery *delivery)
+static void record(const struct subscription *s, struct attempt *attempt)
 {
-    struct dispatcher_metrics *metrics = &s->loop->dispatcher->metrics;
-    counter_add(metrics->delivered, 1);
-    histogram_observe(metrics->latency,
-                      (clock_wall_ms() - delivery->message->published_at_ms) * 1000);
+    attempt->subscription = s->id;
+    attempt->topic = s->log->channel->topic;
+    attempt->callback = s->callback;
+    attempts_record(s->loop->dispatcher->attempts, attempt);
+}
+
+static void record_change(const struct subscription *s, enum attempt_type type, const char *reason)
+{
+    struct attempt attempt = {.type = type, .reason = reason, .failures = s->failures};
+    if (s->deliveries)
+        attempt.message = delivery_oldest(s);
+    record(s, &attempt);
+}
+
+/** The subscription needs the message no more. */
+static void confirm(struct subscription *s, struct delivery *delivery)
+{
     if (s->failures > 0) {
-        gauge_add(metrics->failing, -1);
-        log_info("delivery.recovered", LOG_STR("subscription", s->id),
-                 LOG_URL("callback", s->callback), LOG_INT("failures", s->failures));
+        gauge_add(s->loop->dispatcher->metrics.failing, -1);
         s->failures = 0;
     }
-    if (s->status == SUBSCRIPTION_SUSPENDED)
-        subscription_tell(s, EVENT_DELIVERY_RECOVERED, NULL);
     delivery->state = DELIVERY_CONFIRMED;
     s->open_deliveries--;
     while (s->deliveries && s->deliveries->state == DELIVERY_CONFIRMED)
@@ -187,58 +200,153 @@ static void on_success(struct subscription *s, struct delivery *delivery)
     subscription_pump(s);
 }
 
+static void on_recovered(struct subscription *s)
+{
+    log_info("delivery.recovered", LOG_STR("subscription", s->id), LOG_URL("callback", s->callback),
+             LOG_INT("failures", s->failures));
+    record_change(s, ATTEMPT_RECOVERED, NULL);
+}
+
+static void on_success(struct subscription *s, struct delivery *delivery)
+{
+    struct dispatcher_metrics *metrics = &s->loop->dispatcher->metrics;
+    counter_add(metrics->delivered, 1);
+    histogram_observe(metrics->latency,
+                      (clock_wall_ms() - delivery->message->published_at_ms) * 1000);
+    if (s->failures > 0)
+        on_recovered(s);
+    if (s->status == SUBSCRIPTION_SUSPENDED)
+        subscription_tell(s, EVENT_DELIVERY_RECOVERED, NULL);
+    confirm(s, delivery);
+}
+
 static void on_gone(struct subscription *s)
 {
     log_info("subscription.gone", LOG_STR("subscription", s->id), LOG_URL("callback", s->callback),
              LOG_STR("topic", s->log->channel->topic));
     counter_add(s->loop->dispatcher->metrics.gone, 1);
+    record_change(s, ATTEMPT_GONE, "status_410");
     subscription_tell(s, EVENT_DELIVERY_GONE, NULL);
     s->status = SUBSCRIPTION_ENDING; /* as far as this loop is concerned, until state says so */
     subscription_let_go(s);
 }
 
-static void give_up(struct subscription *s, const char *reason)
+/* --- giving up --- */
+
+static void suspend(struct subscription *s, const char *reason)
 {
     log_warning("subscription.suspended", LOG_STR("subscription", s->id),
                 LOG_URL("callback", s->callback), LOG_STR("topic", s->log->channel->topic),
                 LOG_STR("reason", reason));
+    record_change(s, ATTEMPT_SUSPENDED, reason);
     subscription_tell(s, EVENT_DELIVERY_SUSPENDED, reason);
 }
+
+/* @locality the loop's thread */
+static void on_buried(void *context, bool written)
+{
+    struct delivery *delivery = context;
+    struct subscription *s = delivery->subscription;
+    delivery->letter = NULL;
+    if (!written) {
+        delivery->state = DELIVERY_WAITING;
+        subscription_wait(s, BURY_AGAIN_MS);
+        return;
+    }
+    log_warning("delivery.dead_lettered", LOG_STR("subscription", s->id),
+                LOG_URL("callback", s->callback), LOG_STR("topic", s->log->channel->topic),
+                LOG_STR("message", delivery->message->id));
+    counter_add(s->loop->dispatcher->metrics.dead_letters, 1);
+    record_change(s, ATTEMPT_DEAD_LETTERED, NULL);
+    confirm(s, delivery);
+}
+
+/** False: not now, the message is tried again first. */
+static bool bury(struct subscription *s, struct delivery *delivery, const char *reason)
+{
+    struct error error;
+    const struct dead_letter_contents contents = {
+        .subscription = s->id,
+        .callback = s->callback,
+        .channel = s->log->channel,
+        .message = delivery->message,
+        .reason = reason,
+        .failures = s->failures,
+    };
+    delivery->letter = dead_letter_send(s->loop->dispatcher->dead_letters, s->loop, &contents,
+                                        on_buried, delivery, &error);
+    if (!delivery->letter) {
+        log_warning("delivery.dead_letter_not_sent", LOG_STR("subscription", s->id),
+                    LOG_STR("reason", error.message));
+        return false;
+    }
+    delivery->state = DELIVERY_BURYING;
+    return true;
+}
+
+/** Whether it has failed for so long that the policy has something else in store. */
+static bool is_exhausted(const struct subscription *s, int64_t now_ms)
+{
+    return now_ms - s->failing_since_ms > s->loop->dispatcher->config.retry.give_up_after;
+}
+
+/* --- failing --- */
 
 bool delivery_is_sending(const struct subscription *s)
 {
     const struct delivery *delivery;
     DL_FOREACH(s->deliveries, delivery)
     {
-        if (delivery->state == DELIVERY_SENDING)
+        if (delivery->state == DELIVERY_SENDING || delivery->state == DELIVERY_BURYING)
             return true;
     }
     return false;
 }
 
-static void on_failure(struct subscription *s, const struct http_result *result)
+/** Counts, logs and records a failed attempt. @returns the pause before the next one. */
+static int64_t note_failure(struct subscription *s, const struct delivery *delivery,
+                            const struct http_result *result, int64_t now_ms)
 {
-    const struct config *config = &s->loop->dispatcher->config;
-    const struct retry_policy policy = {config->retry.min_interval, config->retry.max_interval};
-    int64_t now = clock_monotonic_ms();
-    char reason[64];
-    if (result->outcome == HTTP_ANSWERED)
-        snprintf(reason, sizeof(reason), "status %ld", result->status);
-    else
-        snprintf(reason, sizeof(reason), "%s", http_outcome_name(result->outcome));
-    counter_add(s->loop->dispatcher->metrics.failed[result->outcome], 1);
+    struct dispatcher *dispatcher = s->loop->dispatcher;
+    const struct retry_policy policy = {dispatcher->config.retry.min_interval,
+                                        dispatcher->config.retry.max_interval};
+    enum http_reason reason = http_result_reason(result);
+    counter_add(dispatcher->metrics.failed[reason], 1);
     if (s->failures++ == 0) {
-        s->failing_since_ms = now;
-        gauge_add(s->loop->dispatcher->metrics.failing, 1);
+        s->failing_since_ms = now_ms;
+        gauge_add(dispatcher->metrics.failing, 1);
     }
     int64_t pause =
         retry_pause_ms(&policy, s->failures, result->retry_after_ms, loop_random(s->loop));
     log_info("delivery.failed", LOG_STR("subscription", s->id), LOG_URL("callback", s->callback),
-             LOG_STR("topic", s->log->channel->topic), LOG_STR("reason", reason),
-             LOG_INT("failures", s->failures), LOG_INT("retry_in_ms", pause));
-    if (s->status == SUBSCRIPTION_ACTIVE &&
-        now - s->failing_since_ms > config->retry.give_up_after && s->event_sent_ms == 0)
-        give_up(s, reason);
+             LOG_STR("topic", s->log->channel->topic), LOG_STR("reason", http_reason_name(reason)),
+             LOG_INT("status", result->status), LOG_INT("failures", s->failures),
+             LOG_INT("retry_in_ms", pause));
+    struct attempt attempt = {
+        .type = ATTEMPT_DELIVERY_FAILED,
+        .message = delivery->message,
+        .result = result,
+        .reason = http_reason_name(reason),
+        .failures = s->failures,
+        .retry_in_ms = pause,
+    };
+    record(s, &attempt);
+    return pause;
+}
+
+static void on_failure(struct subscription *s, struct delivery *delivery,
+                       const struct http_result *result)
+{
+    const struct config *config = &s->loop->dispatcher->config;
+    int64_t now = clock_monotonic_ms();
+    int64_t pause = note_failure(s, delivery, result, now);
+    const char *reason = http_reason_name(http_result_reason(result));
+    if (is_exhausted(s, now) && config->retry.on_exhausted == EXHAUSTED_DEAD_LETTER) {
+        if (delivery == s->deliveries && bury(s, delivery, reason))
+            return;
+    } else if (is_exhausted(s, now) && s->status == SUBSCRIPTION_ACTIVE && s->event_sent_ms == 0) {
+        suspend(s, reason);
+    }
     subscription_wait(s, pause);
     if (pause > LET_GO_MS && !delivery_is_sending(s))
         subscription_let_go(s);
@@ -259,6 +367,6 @@ static void on_result(struct http_exchange *exchange, const struct http_result *
         on_gone(s);
     } else {
         delivery->state = DELIVERY_WAITING;
-        on_failure(s, result);
+        on_failure(s, delivery, result);
     }
 }

@@ -1,11 +1,11 @@
 /**
  * What the dispatcher's threads share, and who owns what.
  *
- *   control thread    membership in the group, the shards and which subscriptions they hold,
- * offsets tail reader       one consumer: reads each message partition once, feeds the loops
+ *   control thread    membership in the group, the shards and their subscriptions, offsets
+ *   tail reader       one consumer: reads each message partition once, feeds the loops
  *   catch-up readers  read ranges again for subscriptions that fell behind the tail
  *   delivery loops    subscriptions, timers, HTTP; a subscription belongs to the loop of its
- * callback's origin, so that connections and per-host limits need no locks
+ *                     callback's origin, so that connections and per-host limits need no locks
  *
  * Threads talk by mailbox (mailbox.h). Messages are shared by reference; everything else has one
  * owner.
@@ -22,17 +22,22 @@
 #include "common/kafka_admin.h"
 #include "common/metrics.h"
 #include "dispatcher/channel.h"
-#include "dispatcher/http_client.h"
+#include "dispatcher/http_reason.h"
 #include "dispatcher/message.h"
 
+struct attempts;
 struct control;
+struct dead_letters;
 struct tail;
 struct catch_up;
 struct loop;
 
 struct dispatcher_metrics {
     struct counter *delivered;
-    struct counter *failed[HTTP_OUTCOME_COUNT];
+    struct counter *failed[HTTP_REASON_COUNT];
+    struct counter *dead_letters;
+    struct counter *attempts_dropped;
+    struct counter *pauses; /**< of reading a partition, for want of memory */
     struct counter *gone;
     struct counter *verified;
     struct counter *refused;
@@ -45,6 +50,7 @@ struct dispatcher_metrics {
     struct gauge *subscriptions;
     struct gauge *in_flight;
     struct gauge *failing;
+    struct gauge *catch_up_waiting;
     struct histogram *latency;  /**< from publication to confirmation */
     struct histogram *delivery; /**< one attempt */
 };
@@ -54,11 +60,15 @@ struct dispatcher {
     struct kafka_names names;
     struct kafka_layout layout;
     struct address_guard guard;
-    struct memory_budget budget;
+    struct memory_pool tail_memory;     /**< messages of those at the tail */
+    struct memory_pool catch_up_memory; /**< and of those that are behind it */
+    struct memory_account catch_up_account;
     struct kafka_producer *producer;
     struct event_writer *events;
+    struct attempts *attempts;
+    struct dead_letters *dead_letters;
     struct dispatcher_metrics metrics;
-    int loop_count;
+    atomic_int loop_count; /**< set once all are there */
     struct loop *loops[MAX_LOOPS];
     struct tail *tail;
     struct catch_up *catch_up;

@@ -11,16 +11,7 @@
 #include "dispatcher/link.h"
 #include "dispatcher/tail.h"
 
-enum { TICK_MS = 1000, DRAIN_MS = 5000, DRAIN_POLL_MS = 20 };
-
-/** A shard that is given up, while its transfers end. */
-struct revocation {
-    struct loop *loop;
-    int32_t shard;
-    int64_t deadline_ms;
-    struct collection *collection;
-    uv_timer_t timer;
-};
+enum { TICK_MS = 1000 };
 
 /* --- logs and progress --- */
 
@@ -169,163 +160,6 @@ void loop_resume(struct loop *loop)
     loop_post(loop, task);
 }
 
-/* --- tasks: positions --- */
-
-struct collect_task {
-    struct task task;
-    int32_t shard;
-    bool drain;
-    struct collection *collection;
-};
-
-static void collected(struct collection *collection)
-{
-    if (atomic_fetch_sub(&collection->waiting, 1) == 1)
-        collection->done(collection);
-}
-
-static void run_collect(struct task *task, void *owner)
-{
-    struct collect_task *collect = CONTAINER_OF(task, struct collect_task, task);
-    coverage_collect(owner, -1, collect->collection);
-    collected(collect->collection);
-    free(collect);
-}
-
-static void post_collect(struct loop *loop, void (*run)(struct task *, void *), int32_t shard,
-                         bool drain, struct collection *collection)
-{
-    struct collect_task *collect = xcalloc(1, sizeof(*collect));
-    collect->task.run = run;
-    collect->shard = shard;
-    collect->drain = drain;
-    collect->collection = collection;
-    loop_post(loop, &collect->task);
-}
-
-void loop_collect(struct loop *loop, struct collection *collection)
-{
-    post_collect(loop, run_collect, -1, false, collection);
-}
-
-static bool is_draining(struct loop *loop, int32_t shard)
-{
-    const struct subscription *subscription, *next;
-    HASH_ITER(hh, loop->subscriptions, subscription, next)
-    {
-        if (subscription->shard == shard && delivery_is_sending(subscription))
-            return true;
-    }
-    return false;
-}
-
-static void on_revocation_closed(uv_handle_t *handle)
-{
-    free(handle->data);
-}
-
-static void drop_shard(struct loop *loop, int32_t shard)
-{
-    struct subscription *subscription, *next;
-    HASH_ITER(hh, loop->subscriptions, subscription, next)
-    {
-        if (subscription->shard == shard)
-            subscription_free(subscription);
-    }
-}
-
-static void on_drain_poll(uv_timer_t *timer)
-{
-    struct revocation *revocation = timer->data;
-    struct loop *loop = revocation->loop;
-    if (clock_monotonic_ms() < revocation->deadline_ms && is_draining(loop, revocation->shard))
-        return;
-    coverage_collect(loop, revocation->shard, revocation->collection);
-    collected(revocation->collection);
-    uv_close((uv_handle_t *)timer, on_revocation_closed);
-}
-
-static void run_revoke(struct task *task, void *owner)
-{
-    struct collect_task *collect = CONTAINER_OF(task, struct collect_task, task);
-    struct loop *loop = owner;
-    struct subscription *subscription, *next;
-    verification_drop_shard(loop, collect->shard);
-    HASH_ITER(hh, loop->subscriptions, subscription, next)
-    {
-        if (subscription->shard == collect->shard)
-            subscription->revoked = true;
-    }
-    if (collect->drain) {
-        struct revocation *revocation = xcalloc(1, sizeof(*revocation));
-        revocation->loop = loop;
-        revocation->shard = collect->shard;
-        revocation->collection = collect->collection;
-        int64_t grace = loop->dispatcher->config.dispatcher.shutdown_grace;
-        revocation->deadline_ms = clock_monotonic_ms() + (grace < DRAIN_MS ? grace : DRAIN_MS);
-        uv_timer_init(&loop->uv, &revocation->timer);
-        revocation->timer.data = revocation;
-        uv_timer_start(&revocation->timer, on_drain_poll, 0, DRAIN_POLL_MS);
-    } else {
-        /* At once: the shard may be ours again by the next task. */
-        drop_shard(loop, collect->shard);
-        collected(collect->collection);
-    }
-    free(collect);
-}
-
-void loop_revoke(struct loop *loop, int32_t shard, bool drain, struct collection *collection)
-{
-    post_collect(loop, run_revoke, shard, drain, collection);
-}
-
-struct release_task {
-    struct task task;
-    struct release *release;
-};
-
-/** What will be committed for the shard and partition of a subscription; NULL: its shard stays. */
-static const struct covered *find_committed(const struct release *release,
-                                            const struct subscription *subscription)
-{
-    const struct message_partition *partition = subscription->log->channel->partition;
-    for (size_t i = 0; i < release->count; i++)
-        if (release->committed[i].shard == subscription->shard &&
-            release->committed[i].partition == partition)
-            return &release->committed[i];
-    return NULL;
-}
-
-static void run_release(struct task *task, void *owner)
-{
-    struct release_task *work = CONTAINER_OF(task, struct release_task, task);
-    struct release *release = work->release;
-    struct loop *loop = owner;
-    struct subscription *subscription, *next;
-    HASH_ITER(hh, loop->subscriptions, subscription, next)
-    {
-        if (!subscription->revoked)
-            continue;
-        const struct covered *committed = find_committed(release, subscription);
-        int64_t resume = committed && !subscription->position.detached ? committed->offset
-                                                                       : subscription->told_offset;
-        if (subscription_standing(subscription) > resume)
-            subscription_tell(subscription, EVENT_DELIVERY_PROGRESSED, NULL);
-        subscription_free(subscription);
-    }
-    if (atomic_fetch_sub(&release->waiting, 1) == 1)
-        release->done(release);
-    free(work);
-}
-
-void loop_release(struct loop *loop, struct release *release)
-{
-    struct release_task *work = xcalloc(1, sizeof(*work));
-    work->task.run = run_release;
-    work->release = release;
-    loop_post(loop, &work->task);
-}
-
 /* --- tasks: messages --- */
 
 struct opened_task {
@@ -361,22 +195,6 @@ void loop_opened(struct loop *loop, struct channel *channel, uint32_t serial, in
     loop_post(loop, &opened->task);
 }
 
-/** Half of the budget for logs: who holds the oldest messages reads them again later. */
-static void relieve_memory(struct loop *loop, struct topic_log *log)
-{
-    const struct memory_budget *budget = &loop->dispatcher->budget;
-    struct subscription *subscription;
-    while (log->bytes > 0 && atomic_load(&budget->used) > budget->limit / 2) {
-        uint64_t oldest = log->first;
-        DL_FOREACH2(log->subscriptions, subscription, log_next)
-        {
-            if (subscription->in_log && subscription->number == oldest)
-                subscription_leave_log(subscription);
-        }
-        ENSURE(log->first > oldest);
-    }
-}
-
 static void run_feed(struct task *task, void *owner)
 {
     struct feed *feed = CONTAINER_OF(task, struct feed, task);
@@ -398,7 +216,7 @@ static void run_feed(struct task *task, void *owner)
         if (!log || log == previous)
             continue;
         pump_all(log);
-        relieve_memory(loop, log);
+        source_relieve_memory(log);
         previous = log;
     }
     free(feed);
@@ -420,7 +238,8 @@ void loop_post(struct loop *loop, struct task *task)
 static void wake(void *context)
 {
     struct loop *loop = context;
-    uv_async_send(&loop->wake);
+    if (!loop->stopped)
+        uv_async_send(&loop->wake);
 }
 
 static void on_wake(uv_async_t *async)
@@ -433,12 +252,20 @@ static void on_tick(uv_timer_t *timer)
 {
     struct loop *loop = timer->data;
     struct subscription *subscription, *next;
+    struct loop_census census = {0};
     int64_t now = clock_monotonic_ms();
-    HASH_ITER(hh, loop->subscriptions, subscription, next)
+    DL_FOREACH_SAFE2(loop->restless, subscription, next, restless_next)
     {
         if (!subscription->revoked)
             subscription_tick(subscription, now);
+        loop_census_count(&census, subscription);
     }
+    loop_census_publish(&census, &loop->stats);
+}
+
+const struct loop_stats *loop_get_stats(const struct loop *loop)
+{
+    return &loop->stats;
 }
 
 static void loop_main(void *context)
@@ -489,15 +316,21 @@ static void run_stop(struct task *task, void *owner)
     uv_close((uv_handle_t *)&loop->tick, NULL);
 }
 
-void loop_free(struct loop *loop)
+void loop_stop(struct loop *loop)
 {
     struct task *task = xcalloc(1, sizeof(*task));
     task->run = run_stop;
     loop_post(loop, task);
     uv_thread_join(&loop->thread);
-    ENSURE(uv_loop_close(&loop->uv) == 0);
-    mailbox_run(&loop->mailbox, loop); /* feeds and chunks that came too late: released */
+    loop->stopped = true;
+}
+
+void loop_free(struct loop *loop)
+{
+    ENSURE(loop->stopped);
+    mailbox_run(&loop->mailbox, loop); /* what came too late: released */
     mailbox_fini(&loop->mailbox);
+    ENSURE(uv_loop_close(&loop->uv) == 0);
     host_limits_free(loop->hosts);
     signer_free(loop->signer);
     delivery_pool_fini(loop);

@@ -15,10 +15,16 @@ struct loop;
 
 /** Starts loop number `index`. */
 struct loop *loop_new(struct dispatcher *dispatcher, int index);
-/** Ends all transfers, stops the thread and frees. No other thread may post any more. */
+/** Ends all transfers and the thread. What is posted after that only waits to be released. */
+void loop_stop(struct loop *loop);
+/** After loop_stop, when no other thread can post any more. */
 void loop_free(struct loop *loop);
 
 void loop_post(struct loop *loop, struct task *task);
+
+struct loop_stats;
+/** To be read by any thread; as long as the loop. */
+const struct loop_stats *loop_get_stats(const struct loop *loop);
 
 /* --- from the control thread --- */
 
@@ -79,6 +85,12 @@ void loop_verify(struct loop *loop, int32_t shard, const struct subscription_sta
 /** Another request waits behind the one that is being verified: it is not to be retried for long.
  */
 void loop_hurry(struct loop *loop, const char *id);
+
+/* --- from the catch-up readers --- */
+
+struct chunk;
+/** Takes over the answer to catch_up_request. @locality the loop's thread */
+void loop_on_chunk(struct loop *loop, struct chunk *chunk);
 
 /* --- from the tail reader --- */
 

@@ -1,9 +1,12 @@
 /**
  * Inside a delivery loop: what its files share. @locality everything here: the loop's thread
  *
- *   loop.c          thread, tasks, the periodic tick
- *   subscription.c  which message a subscription gets next, and from where: log, backlog, chunk
+ *   loop.c          thread, tasks about subscriptions and messages, the periodic tick
+ *   loop_shards.c   tasks about shards: positions, giving shards up
+ *   subscription.c  what a subscription may be given, and what is told of it
+ *   source.c        where its next message comes from: log, backlog, chunk
  *   delivery.c      one message to one subscription: request, result, retry
+ *   dead_letter.c   one that is given up by policy
  *   coverage.c      what the shard's offset may pass
  *   verification.c  intent and denial
  */
@@ -16,6 +19,7 @@
 
 #include "dispatcher/catch_up.h"
 #include "dispatcher/loop.h"
+#include "dispatcher/loop_stats.h"
 #include "dispatcher/topic_log.h"
 
 /** How far the tail reader has fed one message partition to this loop. */
@@ -53,8 +57,10 @@ struct subscription {
     char *secret;      /**< or NULL */
     size_t secret_length;
     enum signature_method method;
+    uint16_t max_in_flight;
     enum subscription_status status;
     int64_t lease_end_ms;
+    int64_t resumed;          /**< as in state */
     struct position position; /**< as in state */
 
     /* where it reads */
@@ -67,13 +73,15 @@ struct subscription {
     struct chunk *backlog; /**< messages to give before those of the log, or NULL */
     size_t backlog_at;
     struct chunk *requested; /**< a chunk that is being read, or NULL */
+    uint16_t chunk_capacity; /**< of the next one; 0: it had none yet */
 
     /* what is being delivered, oldest first; confirmed ones stay until all before them are */
     struct delivery *deliveries;
     int open_deliveries; /**< not confirmed yet */
     unsigned failures;   /**< in a row */
     int64_t failing_since_ms;
-    uv_timer_t *retry; /**< while waiting to try again */
+    int64_t oldest_published_ms; /**< wall clock: of the oldest message that it let go of */
+    uv_timer_t *retry;           /**< while waiting to try again */
 
     /* what is told to the outside */
     struct coverage *coverage; /**< NULL: detached */
@@ -83,6 +91,8 @@ struct subscription {
     int64_t told_offset;     /**< last position written as an event */
     int64_t told_ms;
     int64_t event_sent_ms; /**< an event about it is under way since; 0: none */
+    bool is_restless;
+    struct subscription *restless_previous, *restless_next;
     UT_hash_handle hh;
 };
 
@@ -100,13 +110,16 @@ struct loop {
     struct host_limits *hosts;
     struct signer *signer;
     struct subscription *subscriptions;
+    struct subscription *restless; /**< those that the tick is for */
+    struct loop_stats stats;
     struct partition_progress *progress; /**< by partition */
     struct coverage *coverage;
     struct job *jobs; /**< by subscription id */
     struct delivery *idle_deliveries;
     uint32_t open_serial;
     uint64_t random;
-    bool stopping;
+    bool stopping;       /**< the thread is about to end */
+    atomic_bool stopped; /**< it has ended */
 };
 
 /* subscription.c */
@@ -125,18 +138,29 @@ int64_t subscription_standing(const struct subscription *subscription);
 bool subscription_may_deliver(const struct subscription *subscription);
 /** Tries again after `pause_ms`. */
 void subscription_wait(struct subscription *subscription, int64_t pause_ms);
-/** Takes the next message and a reference to it; NULL: none is there now. */
-struct message *subscription_take(struct subscription *subscription);
 /** Lets go of messages that wait for it: they are read again when they are needed. */
 void subscription_let_go(struct subscription *subscription);
-/** Stops reading the log: what it needs of it is read again later. */
-void subscription_leave_log(struct subscription *subscription);
-void subscription_on_chunk(struct chunk *chunk, struct loop *loop);
 /** Writes a position event (detached, attached, ...) for it. */
 void subscription_tell(struct subscription *subscription, enum event_type type, const char *reason);
 /** Once a second: detaches what holds its shard back, attaches what does no more, tells progress.
  */
 void subscription_tick(struct subscription *subscription, int64_t now_ms);
+
+/* source.c */
+/** Takes the next message and a reference to it; NULL: none is there now. */
+struct message *source_take(struct subscription *subscription);
+/** The next message, borrowed, if it is in memory. */
+const struct message *source_peek(const struct subscription *subscription);
+/** Whether it has been given everything that the tail reader has fed. */
+bool source_is_exhausted(const struct subscription *subscription);
+/** Messages that it has not been given, at most: those of others between them count as well. */
+int64_t source_backlog(const struct subscription *subscription);
+/** Lets go of what is not given yet. The caller sets next_offset. */
+void source_let_go(struct subscription *subscription);
+/** Stops reading the log: what it needs of it is read again later. */
+void source_leave_log(struct subscription *subscription);
+/** When memory is tight: readers that others have left behind leave the log. */
+void source_relieve_memory(struct topic_log *log);
 
 /* delivery.c */
 void delivery_start(struct subscription *subscription, struct message *message);
@@ -145,9 +169,8 @@ void delivery_restart(struct subscription *subscription);
 bool delivery_is_sending(const struct subscription *subscription);
 /** Ends all of a subscription's deliveries without result. */
 void delivery_drop_all(struct subscription *subscription);
-/** Of the oldest that is not confirmed; there must be one. */
-int64_t delivery_oldest_offset(const struct subscription *subscription);
-int64_t delivery_oldest_since(const struct subscription *subscription);
+/** The oldest message that is not confirmed; there must be one. */
+const struct message *delivery_oldest(const struct subscription *subscription);
 void delivery_pool_fini(struct loop *loop);
 
 /* coverage.c */

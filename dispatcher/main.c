@@ -6,9 +6,11 @@
 #include "common/health.h"
 #include "common/log.h"
 #include "common/program.h"
+#include "dispatcher/attempts.h"
 #include "dispatcher/catch_up.h"
 #include "dispatcher/control.h"
-#include "dispatcher/dispatcher.h"
+#include "dispatcher/dead_letter.h"
+#include "dispatcher/dispatcher_metrics.h"
 #include "dispatcher/loop.h"
 #include "dispatcher/tail.h"
 
@@ -35,66 +37,6 @@ static bool is_ready(void *context, const char **reason)
     return control_is_ready(front->dispatcher->control);
 }
 
-static int64_t read_memory(void *context)
-{
-    const struct dispatcher *dispatcher = context;
-    return atomic_load(&dispatcher->budget.used);
-}
-
-static void register_failures(struct dispatcher_metrics *m, struct metrics *metrics)
-{
-    static const char *const labels[HTTP_OUTCOME_COUNT] = {
-        [HTTP_ANSWERED] = "reason=\"status\"",
-        [HTTP_DNS_FAILED] = "reason=\"dns\"",
-        [HTTP_REFUSED] = "reason=\"refused\"",
-        [HTTP_FORBIDDEN] = "reason=\"forbidden_address\"",
-        [HTTP_TLS_FAILED] = "reason=\"tls\"",
-        [HTTP_TIMED_OUT] = "reason=\"timeout\"",
-        [HTTP_BROKEN] = "reason=\"broken_connection\"",
-    };
-    for (int i = 0; i < HTTP_OUTCOME_COUNT; i++)
-        m->failed[i] = metrics_counter(metrics, "websub_dispatcher_failed_attempts_total",
-                                       "Delivery attempts that failed, by reason", labels[i]);
-}
-
-static void register_metrics(struct dispatcher *dispatcher, struct metrics *metrics)
-{
-    struct dispatcher_metrics *m = &dispatcher->metrics;
-    m->delivered = metrics_counter(metrics, "websub_dispatcher_deliveries_total",
-                                   "Messages confirmed by subscribers", NULL);
-    register_failures(m, metrics);
-    m->gone = metrics_counter(metrics, "websub_dispatcher_gone_total",
-                              "Subscriptions ended by their callback (410)", NULL);
-    m->verified = metrics_counter(metrics, "websub_dispatcher_verifications_total",
-                                  "Verifications of intent and denial notices, by outcome",
-                                  "outcome=\"confirmed\"");
-    m->refused = metrics_counter(metrics, "websub_dispatcher_verifications_total", "",
-                                 "outcome=\"refused\"");
-    m->malformed = metrics_counter(metrics, "websub_dispatcher_malformed_messages_total",
-                                   "Records in message topics that are no messages", NULL);
-    m->malformed_state = metrics_counter(metrics, "websub_dispatcher_malformed_state_total",
-                                         "State records that could not be read", NULL);
-    m->commits = metrics_counter(metrics, "websub_dispatcher_commits_total",
-                                 "Commits of shard offsets, by outcome", "outcome=\"done\"");
-    m->commits_failed =
-        metrics_counter(metrics, "websub_dispatcher_commits_total", "", "outcome=\"failed\"");
-    m->rebalances = metrics_counter(metrics, "websub_dispatcher_rebalances_total",
-                                    "Assignments and revocations of shards", NULL);
-    m->shards = metrics_gauge(metrics, "websub_dispatcher_shards", "Shards owned", NULL);
-    m->subscriptions = metrics_gauge(metrics, "websub_dispatcher_subscriptions",
-                                     "Subscriptions that are served", NULL);
-    m->failing = metrics_gauge(metrics, "websub_dispatcher_failing_subscriptions",
-                               "Subscriptions whose last attempt failed", NULL);
-    m->in_flight = metrics_gauge(metrics, "websub_dispatcher_in_flight",
-                                 "Deliveries that wait for an answer", NULL);
-    m->latency = metrics_histogram(metrics, "websub_dispatcher_delivery_latency_seconds",
-                                   "From publication to confirmation by the subscriber", NULL);
-    m->delivery = metrics_histogram(metrics, "websub_dispatcher_attempt_duration_seconds",
-                                    "Duration of one delivery attempt", NULL);
-    metrics_gauge_callback(metrics, "websub_dispatcher_message_bytes",
-                           "Bytes of messages in memory", NULL, read_memory, dispatcher);
-}
-
 static int open_dispatcher(struct dispatcher *dispatcher, struct error *error)
 {
     const struct config *config = &dispatcher->config;
@@ -108,6 +50,12 @@ static int open_dispatcher(struct dispatcher *dispatcher, struct error *error)
     dispatcher->events = event_writer_new(dispatcher->producer, dispatcher->names.events,
                                           dispatcher->layout.partitions, error);
     if (!dispatcher->events)
+        return -1;
+    dispatcher->attempts = attempts_new(dispatcher, error);
+    if (!dispatcher->attempts)
+        return -1;
+    dispatcher->dead_letters = dead_letters_new(dispatcher, error);
+    if (!dispatcher->dead_letters)
         return -1;
     dispatcher->tail = tail_new(dispatcher, error);
     if (!dispatcher->tail)
@@ -129,7 +77,8 @@ static int open_dispatcher(struct dispatcher *dispatcher, struct error *error)
 
 /**
  * Control first, which finishes and commits what is under way; then those that feed the loops; then
- * the loops themselves; the producer last, with what they reported.
+ * the loops' threads; the producer, with what they reported. Dead letters post to their loop when
+ * they are settled, so loops are freed only after that.
  */
 static void close_dispatcher(struct dispatcher *dispatcher)
 {
@@ -140,12 +89,16 @@ static void close_dispatcher(struct dispatcher *dispatcher)
     if (dispatcher->catch_up)
         catch_up_stop(dispatcher->catch_up);
     for (int i = 0; i < dispatcher->loop_count; i++)
-        loop_free(dispatcher->loops[i]);
+        loop_stop(dispatcher->loops[i]);
     catch_up_free(dispatcher->catch_up);
     tail_free(dispatcher->tail);
     control_free(dispatcher->control);
     if (dispatcher->producer)
         kafka_producer_drain(dispatcher->producer, FLUSH_MS);
+    for (int i = 0; i < dispatcher->loop_count; i++)
+        loop_free(dispatcher->loops[i]);
+    dead_letters_free(dispatcher->dead_letters);
+    attempts_free(dispatcher->attempts);
     event_writer_free(dispatcher->events);
     kafka_producer_free(dispatcher->producer);
 }
@@ -184,11 +137,15 @@ int main(int argc, char **argv)
         return code;
     const struct string_list *networks = &dispatcher.config.security.allowed_callback_networks;
     address_guard_init(&dispatcher.guard, networks->items, networks->count, &error);
-    dispatcher.budget.limit = dispatcher.config.dispatcher.memory_budget_bytes;
+    /* Half each: neither can take what the other needs. */
+    memory_pool_init(&dispatcher.tail_memory, dispatcher.config.dispatcher.memory_budget_bytes / 2);
+    memory_pool_init(&dispatcher.catch_up_memory,
+                     dispatcher.config.dispatcher.memory_budget_bytes / 2);
+    memory_account_open(&dispatcher.catch_up_account, &dispatcher.catch_up_memory);
     curl_global_init(CURL_GLOBAL_DEFAULT);
     kafka_names_init(&dispatcher.names, &dispatcher.config);
     struct metrics *metrics = metrics_new();
-    register_metrics(&dispatcher, metrics);
+    dispatcher_metrics_register(&dispatcher, metrics);
     const struct health health = {"/dispatcher/actuator/health", metrics, is_ready, &front};
     struct http_server *server =
         health_server_new(&health, dispatcher.config.dispatcher.listen_address,

@@ -12,18 +12,13 @@
 
 #include "common/error.h"
 #include "common/id.h"
-
-/** Bytes of messages in memory, whoever holds them. */
-struct memory_budget {
-    atomic_int_least64_t used;
-    int64_t limit;
-};
+#include "dispatcher/memory.h"
 
 #define MESSAGE_HEADERS_MAX 5
 
 struct message {
     atomic_int references;
-    struct memory_budget *budget;
+    struct memory_account *account; /**< that is charged for it while it exists */
     int64_t offset;
     int64_t received_ms;     /**< monotonic: when it was read here */
     int64_t published_at_ms; /**< wall clock */
@@ -42,8 +37,12 @@ struct message {
  * batch.
  * @returns one reference, or NULL when the record is no message of ours (ERROR_INVALID).
  */
-struct message *message_from_kafka(const rd_kafka_message_t *record, struct memory_budget *budget,
+struct message *message_from_kafka(const rd_kafka_message_t *record, struct memory_account *account,
                                    struct error *error);
+/** Without the name of the header; NULL: the publisher sent none. */
+const char *message_traceparent(const struct message *message);
+const char *message_content_type(const struct message *message);
+
 struct message *message_hold(struct message *message);
 void message_release(struct message *message);
 

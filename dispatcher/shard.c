@@ -188,17 +188,27 @@ void shard_needed_partitions(struct shard *shard, struct channels *channels)
     }
 }
 
-void shard_go_live(struct shard *shard, struct dispatcher *dispatcher, struct channels *channels)
+/** Hands over the loaded ones that are detached, or those that are not. */
+static void hand_over(struct shard *shard, struct dispatcher *dispatcher, struct channels *channels,
+                      bool detached)
 {
     struct shard_member *member, *next;
-    shard->phase = SHARD_LIVE;
     HASH_ITER(hh, shard->members, member, next)
     {
         struct subscription_state *state = member->state;
+        if (!state || state->position.detached != detached)
+            continue;
         member->state = NULL;
-        if (state)
-            apply(shard, member, dispatcher, channels, state);
+        apply(shard, member, dispatcher, channels, state);
     }
+}
+
+void shard_go_live(struct shard *shard, struct dispatcher *dispatcher, struct channels *channels)
+{
+    shard->phase = SHARD_LIVE;
+    /* The first of a channel says where it is read from: one that is at the tail, if possible. */
+    hand_over(shard, dispatcher, channels, false);
+    hand_over(shard, dispatcher, channels, true);
     log_info("dispatcher.shard_live", LOG_INT("shard", shard->number),
              LOG_INT("subscriptions", HASH_COUNT(shard->members)));
 }

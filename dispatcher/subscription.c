@@ -1,16 +1,6 @@
 /*
- * Which message a subscription gets next.
- *
- * A subscription has been given everything before `next_offset`. The next message comes from its
- * backlog (a chunk that was read again for it), then from the log of its channel:
- *
- *   in the log        every message from `number` on is kept in the log for it
- *   not in the log    it is too far behind, or waits too long: the next chunk has to be read first
- *
- * No message is missed on the way from chunk to log: before a chunk is asked for, the subscription
- * joins the log at its end, E, so that from E on the log keeps everything for it, and the chunk is
- * read up to E. If the chunk ends before E (there was too much), it leaves the log again and asks
- * for the next one.
+ * A subscription in its loop: what it may be given, when it waits, and what is told of it to the
+ * outside. Where its messages come from is in source.c, what becomes of each in delivery.c.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -20,162 +10,56 @@
 #include "common/log.h"
 #include "common/panic.h"
 #include "dispatcher/loop_internal.h"
+#include "dispatcher/tail.h"
 
 enum { PROGRESS_MS = 10000, EVENT_AGAIN_MS = 15000 };
 
-/* --- where it reads --- */
-
-static void log_join(struct subscription *s, int64_t offset)
-{
-    s->number = topic_log_join(s->log, offset);
-    s->in_log = true;
-}
-
-void subscription_leave_log(struct subscription *s)
-{
-    if (!s->in_log)
-        return;
-    topic_log_leave(s->log, s->number);
-    s->in_log = false;
-}
-
-static void backlog_free(struct subscription *s)
-{
-    if (!s->backlog)
-        return;
-    for (size_t i = s->backlog_at; i < s->backlog->count; i++)
-        message_release(s->backlog->messages[i]);
-    free(s->backlog);
-    s->backlog = NULL;
-}
-
-/** Makes sure that the next message will come from somewhere. */
-static void find_source(struct subscription *s)
-{
-    struct topic_log *log = s->log;
-    if (s->in_log || s->backlog || s->requested || !log->open)
-        return;
-    if (s->next_offset >= log->base) {
-        log_join(s, s->next_offset);
-        return;
-    }
-    struct chunk *chunk = xcalloc(1, sizeof(*chunk));
-    chunk->subscription = s;
-    chunk->channel = log->channel;
-    chunk->loop = s->loop->index;
-    chunk->from = s->next_offset;
-    chunk->to = log->progress->end;
-    log_join(s, chunk->to);
-    s->requested = chunk;
-    catch_up_request(s->loop->dispatcher->catch_up, chunk);
-}
-
-void subscription_on_chunk(struct chunk *chunk, struct loop *loop)
-{
-    struct subscription *s = chunk->subscription;
-    (void)loop;
-    if (!s) {
-        for (size_t i = 0; i < chunk->count; i++)
-            message_release(chunk->messages[i]);
-        free(chunk);
-        return;
-    }
-    s->requested = NULL;
-    if (chunk->lost > 0)
-        log_error("delivery.expired_messages", LOG_STR("subscription", s->id),
-                  LOG_STR("topic", s->log->channel->topic), LOG_INT("offset", chunk->from),
-                  LOG_INT("offsets", chunk->lost),
-                  LOG_STR("reason", "the retention of the message topic passed"));
-    if (chunk->failed) {
-        subscription_leave_log(s);
-        free(chunk);
-        return; /* the tick asks again */
-    }
-    if (chunk->next_offset < chunk->to)
-        subscription_leave_log(s);
-    s->backlog = chunk;
-    s->backlog_at = 0;
-    subscription_pump(s);
-}
-
-static struct message *take_from_backlog(struct subscription *s)
-{
-    struct chunk *chunk = s->backlog;
-    while (s->backlog_at < chunk->count) {
-        struct message *message = chunk->messages[s->backlog_at++];
-        if (message->offset >= s->next_offset)
-            return message;
-        message_release(message);
-    }
-    if (chunk->next_offset > s->next_offset)
-        s->next_offset = chunk->next_offset;
-    backlog_free(s);
-    return NULL;
-}
-
-static struct message *take_from_log(struct subscription *s)
-{
-    struct message *message;
-    while ((message = topic_log_get(s->log, s->number))) {
-        bool wanted = message->offset >= s->next_offset;
-        if (wanted)
-            message_hold(message);
-        topic_log_pass(s->log, s->number++);
-        if (wanted)
-            return message;
-    }
-    return NULL;
-}
-
-struct message *subscription_take(struct subscription *s)
-{
-    struct message *message = s->backlog ? take_from_backlog(s) : NULL;
-    if (!message && !s->in_log)
-        find_source(s);
-    if (!message && s->in_log && !s->requested && !s->backlog)
-        message = take_from_log(s);
-    if (message)
-        s->next_offset = message->offset + 1;
-    return message;
-}
+/* --- where it stands --- */
 
 void subscription_let_go(struct subscription *s)
 {
     int64_t position = subscription_position(s);
+    if (s->deliveries)
+        s->oldest_published_ms = delivery_oldest(s)->published_at_ms;
     delivery_drop_all(s);
-    if (s->requested) {
-        s->requested->subscription = NULL;
-        s->requested = NULL;
-    }
-    backlog_free(s);
-    subscription_leave_log(s);
+    source_let_go(s);
     s->next_offset = position;
 }
 
 static bool has_everything(const struct subscription *s)
 {
-    return s->in_log && !s->backlog && !s->requested && !s->deliveries && s->number == s->log->next;
+    return !s->deliveries && source_is_exhausted(s);
 }
 
 /** When the oldest message that it has not confirmed became available here; 0: long ago. */
 static int64_t waiting_since(const struct subscription *s)
 {
-    if (s->deliveries)
-        return delivery_oldest_since(s);
-    const struct message *message =
-        s->in_log && !s->backlog && !s->requested ? topic_log_get(s->log, s->number) : NULL;
-    return message ? message->received_ms : 0;
+    const struct message *oldest = s->deliveries ? delivery_oldest(s) : source_peek(s);
+    return oldest ? oldest->received_ms : 0;
 }
 
 int64_t subscription_position(const struct subscription *s)
 {
-    return s->deliveries ? delivery_oldest_offset(s) : s->next_offset;
+    return s->deliveries ? delivery_oldest(s)->offset : s->next_offset;
 }
 
 int64_t subscription_standing(const struct subscription *s)
 {
     int64_t position = subscription_position(s);
     return has_everything(s) && s->log->progress->end > position ? s->log->progress->end : position;
+}
+
+/** Those that need the tick: all but the ones that have everything, and of which all is told. */
+static void note_restless(struct subscription *s)
+{
+    bool restless = s->is_behind || s->position.detached || s->status != SUBSCRIPTION_ACTIVE;
+    if (restless == s->is_restless)
+        return;
+    s->is_restless = restless;
+    if (restless)
+        DL_APPEND2(s->loop->restless, s, restless_previous, restless_next);
+    else
+        DL_DELETE2(s->loop->restless, s, restless_previous, restless_next);
 }
 
 /* --- delivering --- */
@@ -193,11 +77,11 @@ bool subscription_may_deliver(const struct subscription *s)
 void subscription_pump(struct subscription *s)
 {
     /* After a failure one message probes; the others wait for it. */
-    int limit = s->failures > 0 ? 1 : (int)s->loop->dispatcher->config.dispatcher.max_in_flight;
+    int limit = s->failures > 0 ? 1 : s->max_in_flight;
     if (s->deliveries && subscription_may_deliver(s))
         delivery_restart(s);
     while (s->open_deliveries < limit && subscription_may_deliver(s)) {
-        struct message *message = subscription_take(s);
+        struct message *message = source_take(s);
         if (!message)
             break;
         delivery_start(s, message);
@@ -205,6 +89,7 @@ void subscription_pump(struct subscription *s)
     coverage_set_behind(s, !has_everything(s));
     if (s->is_behind)
         s->behind_since_ms = waiting_since(s);
+    note_restless(s);
 }
 
 static void stop_waiting(struct subscription *s)
@@ -289,12 +174,20 @@ static void take_details(struct subscription *s, struct subscription_state *stat
     s->secret = state->secret;
     s->secret_length = state->secret ? strlen(state->secret) : 0;
     state->secret = NULL;
+    const struct config *config = &s->loop->dispatcher->config;
     s->method = state->method >= 0 ? (enum signature_method)state->method
-                                   : s->loop->dispatcher->config.dispatcher.signature_method;
+                                   : config->dispatcher.signature_method;
+    int64_t in_flight = state->max_in_flight;
+    if (in_flight == 0)
+        in_flight = config->dispatcher.max_in_flight;
+    else if (in_flight > config->dispatcher.max_in_flight_limit)
+        in_flight = config->dispatcher.max_in_flight_limit;
+    s->max_in_flight = (uint16_t)in_flight;
     if (state->position.set > s->position.set || state->status != s->status)
         s->event_sent_ms = 0; /* the event that was under way has arrived */
     s->status = state->status;
     s->lease_end_ms = state->lease_end_ms;
+    s->resumed = state->resumed;
     s->position = state->position;
 }
 
@@ -311,7 +204,9 @@ struct subscription *subscription_new(struct loop *loop, int32_t shard, struct c
     s->next_offset = resume;
     s->told_offset = resume;
     take_details(s, state);
-    s->log = loop_log(loop, channel, resume);
+    /* For those who are far behind or get nothing the others are not to wait. */
+    bool at_the_tail = !s->position.detached && s->status == SUBSCRIPTION_ACTIVE;
+    s->log = loop_log(loop, channel, at_the_tail ? resume : TAIL_ANYWHERE);
     DL_APPEND2(s->log->subscriptions, s, log_previous, log_next);
     HASH_ADD(hh, loop->subscriptions, id, ID_HEX_SIZE - 1, s);
     coverage_set_behind(s, true);
@@ -325,7 +220,8 @@ struct subscription *subscription_new(struct loop *loop, int32_t shard, struct c
 void subscription_update(struct subscription *s, struct subscription_state *state)
 {
     bool moved = state->position.base != s->position.base;
-    bool renewed = state->lease_end_ms != s->lease_end_ms || moved;
+    bool resumed = state->resumed > s->resumed;
+    bool renewed = state->lease_end_ms != s->lease_end_ms || moved || resumed;
     take_details(s, state);
     if (moved) {
         subscription_let_go(s);
@@ -336,9 +232,11 @@ void subscription_update(struct subscription *s, struct subscription_state *stat
         coverage_leave(s);
     else if (!s->position.detached && !s->coverage)
         coverage_join(s);
-    /* Whoever renews is there: no reason to wait out a pause (P5). */
+    /* Whoever renews is there: no reason to wait out a pause (P5). Nor when an operator says so. */
     if (renewed)
         stop_waiting(s);
+    if (renewed && s->failures > 1)
+        s->failures = 1; /* and if it is not, pauses grow anew */
     subscription_pump(s);
 }
 
@@ -348,6 +246,8 @@ void subscription_free(struct subscription *s)
     subscription_let_go(s);
     stop_waiting(s);
     coverage_leave(s);
+    if (s->is_restless)
+        DL_DELETE2(loop->restless, s, restless_previous, restless_next);
     if (s->failures > 0)
         gauge_add(loop->dispatcher->metrics.failing, -1);
     DL_DELETE2(s->log->subscriptions, s, log_previous, log_next);

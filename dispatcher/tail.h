@@ -15,10 +15,13 @@ struct tail *tail_new(struct dispatcher *dispatcher, struct error *error);
 void tail_stop(struct tail *tail);
 void tail_free(struct tail *tail);
 
+#define TAIL_ANYWHERE (-1)
+
 /**
  * Starts feeding `channel` to a loop. Answered by loop_opened, with `serial` and the offset from
  * which on every message comes: `from` (or less) if nobody reads the partition yet, else where its
- * reading stands. Thread-safe; requests of one loop are handled in order.
+ * reading stands. TAIL_ANYWHERE: the end will do; for one who is far behind, and for whom others
+ * are not to wait. Thread-safe; requests of one loop are handled in order.
  */
 void tail_open(struct tail *tail, struct channel *channel, int loop, uint32_t serial, int64_t from);
 /** Stops it. What was fed before may still be under way: it comes before the next tail_open's

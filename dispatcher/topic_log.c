@@ -14,7 +14,7 @@ struct topic_log *topic_log_new(struct channel *channel, char *link_header)
     return log;
 }
 
-static struct log_entry *entry_at(struct topic_log *log, uint64_t number)
+static struct log_entry *entry_at(const struct topic_log *log, uint64_t number)
 {
     return &log->ring[number & (log->capacity - 1)];
 }
@@ -81,7 +81,7 @@ uint64_t topic_log_join(struct topic_log *log, int64_t offset)
     return number;
 }
 
-struct message *topic_log_get(struct topic_log *log, uint64_t number)
+struct message *topic_log_get(const struct topic_log *log, uint64_t number)
 {
     ENSURE(number >= log->first);
     return number < log->next ? entry_at(log, number)->message : NULL;

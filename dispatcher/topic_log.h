@@ -46,7 +46,7 @@ void topic_log_append(struct topic_log *log, struct message *message);
  * number */
 uint64_t topic_log_join(struct topic_log *log, int64_t offset);
 /** The entry `number`, or NULL when it has not come yet. */
-struct message *topic_log_get(struct topic_log *log, uint64_t number);
+struct message *topic_log_get(const struct topic_log *log, uint64_t number);
 /** A reader passes entry `number`. */
 void topic_log_pass(struct topic_log *log, uint64_t number);
 /** A reader that would need `number` next leaves. */

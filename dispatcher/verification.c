@@ -23,6 +23,7 @@
 #include "common/log.h"
 #include "common/panic.h"
 #include "common/url.h"
+#include "dispatcher/attempts.h"
 #include "dispatcher/loop_internal.h"
 #include "dispatcher/retry.h"
 
@@ -163,11 +164,32 @@ static bool is_confirmed(const struct job *job, const struct http_result *result
             memcmp(result->body, job->challenge, CHALLENGE_CHARACTERS) == 0);
 }
 
+static void record_failure(const struct job *job, const struct http_result *result,
+                           const char *reason)
+{
+    const struct attempt attempt = {
+        .type = ATTEMPT_VERIFICATION_FAILED,
+        .subscription = job->id,
+        .topic = job->topic,
+        .callback = job->callback,
+        .result = result,
+        .reason = reason,
+        .failures = job->attempts,
+    };
+    attempts_record(job->loop->dispatcher->attempts, &attempt);
+}
+
+static const char *reason_of(const struct http_result *result)
+{
+    enum http_reason reason = http_result_reason(result);
+    return reason == HTTP_REASON_NONE ? "the answer is not the challenge"
+                                      : http_reason_name(reason);
+}
+
 static void on_answer(struct http_exchange *exchange, const struct http_result *result)
 {
     struct job *job = CONTAINER_OF(exchange, struct job, exchange);
     unsigned limit = (unsigned)job->loop->dispatcher->config.dispatcher.verification_attempts;
-    char reason[64];
     job->sending = false;
     uv_timer_stop(&job->timer);
     job->attempts++;
@@ -175,12 +197,8 @@ static void on_answer(struct http_exchange *exchange, const struct http_result *
         conclude(job, true, NULL);
         return;
     }
-    if (result->outcome != HTTP_ANSWERED)
-        snprintf(reason, sizeof(reason), "%s", http_outcome_name(result->outcome));
-    else if (result->status >= 200 && result->status < 300)
-        snprintf(reason, sizeof(reason), "the answer is not the challenge");
-    else
-        snprintf(reason, sizeof(reason), "status %ld", result->status);
+    const char *reason = reason_of(result);
+    record_failure(job, result, reason);
     if (is_transient(result) && job->attempts < limit && !job->hurry) {
         log_info("verification.retrying", LOG_STR("subscription", job->id),
                  LOG_URL("callback", job->callback), LOG_STR("reason", reason),

@@ -16,7 +16,8 @@
 static rd_kafka_t *producer;
 static rd_kafka_t *consumer;
 static rd_kafka_mock_cluster_t *cluster;
-static struct memory_budget budget = {0, INT64_MAX};
+static struct memory_pool pool = {.limit = INT64_MAX};
+static struct memory_account account = {.pool = &pool};
 
 static int set_up(void **state)
 {
@@ -97,7 +98,7 @@ static struct message *make(const struct header *headers, const void *body, size
 {
     struct error error;
     rd_kafka_message_t *record = pass(headers, body, length);
-    struct message *message = message_from_kafka(record, &budget, &error);
+    struct message *message = message_from_kafka(record, &account, &error);
     if (!message)
         fail_msg("%s", error.message);
     assert_int_equal(message->offset, record->offset);
@@ -109,9 +110,9 @@ static void assert_refused(const struct header *headers)
 {
     struct error error = {0};
     rd_kafka_message_t *record = pass(headers, "x", 1);
-    assert_null(message_from_kafka(record, &budget, &error));
+    assert_null(message_from_kafka(record, &account, &error));
     assert_int_equal(error.code, ERROR_INVALID);
-    assert_int_equal(atomic_load(&budget.used), 0);
+    assert_int_equal(memory_pool_used(&pool), 0);
     rd_kafka_message_destroy(record);
 }
 
@@ -154,11 +155,11 @@ static void test_headers_become_lines_and_the_body_stays_as_it_is(void **state)
     assert_string_equal(message->id, ID);
     assert_int_equal(message->published_at_ms, 1700000000999);
     assert_true(message->cost > sizeof(*message) + sizeof(body));
-    assert_int_equal(atomic_load(&budget.used), message->cost);
+    assert_int_equal(memory_pool_used(&pool), message->cost);
     assert_int_equal(message->body_length, sizeof(body));
     assert_memory_equal(message->body, body, sizeof(body));
     message_release(message);
-    assert_int_equal(atomic_load(&budget.used), 0);
+    assert_int_equal(memory_pool_used(&pool), 0);
 }
 
 static void test_what_the_publisher_left_out_is_left_out_or_has_a_default(void **state)
@@ -203,18 +204,26 @@ static void test_a_message_without_a_proper_id_is_refused(void **state)
 static void test_nothing_can_end_a_header_line(void **state)
 {
     (void)state;
-    static const char *const names[] = {MESSAGE_HEADER_CONTENT_TYPE, MESSAGE_HEADER_TRACEPARENT,
-                                        MESSAGE_HEADER_ID};
+    static const char *const names[] = {MESSAGE_HEADER_CONTENT_TYPE, MESSAGE_HEADER_TRACEPARENT};
     static const struct header evil[] = {
         {NULL, "a\r\nX-Evil: 1", 0}, {NULL, "a\nb", 0}, {NULL, "a\rb", 0}, {NULL, "a\0b", 3},
         {NULL, "\x01", 0},           {NULL, "\x7f", 0}, {NULL, "\0", 1},   {NULL, "a\x1f", 0},
     };
-    for (size_t n = 0; n < ARRAY_COUNT(names); n++) {
-        for (size_t i = 0; i < ARRAY_COUNT(evil); i++) {
-            struct header headers[MAX_HEADERS] = {{MESSAGE_HEADER_ID, ID, 0}};
-            /* Of two headers of one name the last counts. */
-            headers[1] = (struct header){names[n], evil[i].value, evil[i].length};
-            assert_refused(headers);
+    static const char *const lines[] = {"Content-Type: application/octet-stream",
+                                        "X-Hub-Message-Id: " ID, "webhook-id: " ID,
+                                        "webhook-timestamp: 0", NULL};
+    for (size_t i = 0; i < ARRAY_COUNT(evil); i++) {
+        /* Of two headers of one name the last counts. */
+        const struct header id[MAX_HEADERS] = {{MESSAGE_HEADER_ID, ID, 0},
+                                               {MESSAGE_HEADER_ID, evil[i].value, evil[i].length}};
+        assert_refused(id);
+        for (size_t n = 0; n < ARRAY_COUNT(names); n++) {
+            const struct header headers[MAX_HEADERS] = {{MESSAGE_HEADER_ID, ID, 0},
+                                                        {names[n], evil[i].value, evil[i].length}};
+            /* No reason to lose the message: it goes without what cannot be sent. */
+            struct message *message = make(headers, "x", 1);
+            assert_lines(message, lines);
+            message_release(message);
         }
     }
     static const struct header harmless[MAX_HEADERS] = {
@@ -222,6 +231,28 @@ static void test_nothing_can_end_a_header_line(void **state)
     struct message *message = make(harmless, "x", 1);
     assert_string_equal(message->headers[0], "Content-Type: a\tb \xc3\xbc \xff");
     message_release(message);
+}
+
+static void test_trace_context_is_known_by_its_form(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *value;
+        bool valid;
+    } cases[] = {
+        {"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", true},
+        {"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-0", false},
+        {"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x", false},
+        {"cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-what-follows", true},
+        {"cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01.what-follows", false},
+        {"ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", false},
+        {"00-4BF92F3577B34DA6A3CE929D0E0E4736-00F067AA0BA902B7-01", false},
+        {"00_4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", false},
+        {"", false},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++)
+        assert_int_equal(message_traceparent_is_valid(cases[i].value, strlen(cases[i].value)),
+                         cases[i].valid);
 }
 
 static void test_a_time_that_is_none_is_not_believed(void **state)
@@ -267,6 +298,7 @@ int main(void)
         cmocka_unit_test(test_what_the_publisher_left_out_is_left_out_or_has_a_default),
         cmocka_unit_test(test_a_message_without_a_proper_id_is_refused),
         cmocka_unit_test(test_nothing_can_end_a_header_line),
+        cmocka_unit_test(test_trace_context_is_known_by_its_form),
         cmocka_unit_test(test_a_time_that_is_none_is_not_believed),
         cmocka_unit_test(test_large_bodies_and_types_come_whole),
     };

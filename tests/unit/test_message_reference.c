@@ -9,15 +9,16 @@
 
 enum { THREADS = 4, EACH = 20000, COST = 100 };
 
-static struct memory_budget budget = {0, INT64_MAX};
+static struct memory_pool pool = {.limit = INT64_MAX};
+static struct memory_account account = {.pool = &pool};
 
 static struct message *make_message(void)
 {
     struct message *message = calloc(1, sizeof(*message));
     atomic_init(&message->references, 1);
-    message->budget = &budget;
+    message->account = &account;
     message->cost = COST;
-    atomic_fetch_add(&budget.used, COST);
+    memory_charge(&account, COST);
     return message;
 }
 
@@ -50,9 +51,9 @@ static void test_a_message_stays_as_long_as_someone_holds_it(void **state)
     share(message, threads);
     join(threads);
     assert_int_equal(atomic_load(&message->references), 1);
-    assert_int_equal(atomic_load(&budget.used), COST);
+    assert_int_equal(memory_pool_used(&pool), COST);
     message_release(message);
-    assert_int_equal(atomic_load(&budget.used), 0);
+    assert_int_equal(memory_pool_used(&pool), 0);
 }
 
 static void test_whoever_is_last_gives_the_memory_back(void **state)
@@ -63,7 +64,7 @@ static void test_whoever_is_last_gives_the_memory_back(void **state)
     share(message, threads);
     message_release(message);
     join(threads);
-    assert_int_equal(atomic_load(&budget.used), 0);
+    assert_int_equal(memory_pool_used(&pool), 0);
 }
 
 int main(void)

@@ -6,17 +6,18 @@
 #include "dispatcher/topic_log.h"
 #include "tests/unit/random.h"
 
-static struct memory_budget budget = {0, INT64_MAX};
+static struct memory_pool pool = {.limit = INT64_MAX};
+static struct memory_account account = {.pool = &pool};
 static struct topic_log *made_log;
 
 static struct message *make_message(int64_t offset, size_t cost)
 {
     struct message *message = calloc(1, sizeof(*message));
     atomic_init(&message->references, 1);
-    message->budget = &budget;
+    message->account = &account;
     message->offset = offset;
     message->cost = cost;
-    atomic_fetch_add(&budget.used, (int64_t)cost);
+    memory_charge(&account, (int64_t)cost);
     return message;
 }
 
@@ -33,7 +34,7 @@ static int tear_down(void **state)
     if (made_log)
         topic_log_free(made_log);
     made_log = NULL;
-    return atomic_load(&budget.used) == 0 ? 0 : -1; /* every reference was released */
+    return memory_pool_used(&pool) == 0 ? 0 : -1; /* every reference was released */
 }
 
 static void append(int64_t offset)
@@ -58,7 +59,7 @@ static void test_without_readers_nothing_is_kept(void **state)
     assert_int_equal(made_log->bytes, 0);
     assert_int_equal(made_log->base, 10);
     assert_int_equal(made_log->first, made_log->next);
-    assert_int_equal(atomic_load(&budget.used), 0);
+    assert_int_equal(memory_pool_used(&pool), 0);
 }
 
 static void test_a_reader_gets_what_comes_after_it_joined_in_order(void **state)
@@ -124,10 +125,10 @@ static void test_freeing_releases_what_is_still_kept(void **state)
     topic_log_join(made_log, 0);
     for (int i = 0; i < 100; i++)
         append(i);
-    assert_int_equal(atomic_load(&budget.used), 1000);
+    assert_int_equal(memory_pool_used(&pool), 1000);
     topic_log_free(made_log);
     made_log = NULL;
-    assert_int_equal(atomic_load(&budget.used), 0);
+    assert_int_equal(memory_pool_used(&pool), 0);
 }
 
 static void test_a_message_that_someone_holds_outlives_its_entry(void **state)
@@ -137,7 +138,7 @@ static void test_a_message_that_someone_holds_outlives_its_entry(void **state)
     append(1);
     struct message *held = message_hold(topic_log_get(made_log, number));
     topic_log_pass(made_log, number++);
-    assert_int_equal(atomic_load(&budget.used), 10);
+    assert_int_equal(memory_pool_used(&pool), 10);
     assert_int_equal(held->offset, 1);
     message_release(held);
     topic_log_leave(made_log, number);
@@ -185,7 +186,7 @@ static void compare(const struct reference *reference)
     }
     assert_null(topic_log_get(made_log, reference->count));
     assert_int_equal(made_log->bytes, bytes);
-    assert_int_equal(atomic_load(&budget.used), bytes);
+    assert_int_equal(memory_pool_used(&pool), bytes);
     assert_int_equal(made_log->base, oldest > 0 ? reference->offsets[oldest - 1] + 1 : 0);
 }
 

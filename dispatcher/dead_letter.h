@@ -1,0 +1,52 @@
+/**
+ * Dead letters (retry.on_exhausted = "dead-letter"): a message that a subscriber has not taken for
+ * retry.give_up_after is written to the dead letters topic, and the subscription goes on with the
+ * next one. Only what Kafka has confirmed counts as written: a crash before that means that the
+ * message is tried, and perhaps written, once more, with the same id.
+ *
+ * Key: the subscription's id. Value: the body. Headers: those of the message (common/message.h),
+ * and what is below.
+ */
+#ifndef WEBSUB_DISPATCHER_DEAD_LETTER_H
+#define WEBSUB_DISPATCHER_DEAD_LETTER_H
+
+#include "dispatcher/dispatcher.h"
+
+#define DEAD_LETTER_HEADER_TOPIC     "topic"
+#define DEAD_LETTER_HEADER_CALLBACK  "callback"
+#define DEAD_LETTER_HEADER_REASON    "reason"           /**< of the last attempt */
+#define DEAD_LETTER_HEADER_FAILURES  "failures"         /**< attempts */
+#define DEAD_LETTER_HEADER_AT        "dead-lettered-at" /**< milliseconds since 1970 */
+#define DEAD_LETTER_HEADER_ORIGIN    "origin-topic"     /**< Kafka topic of the message */
+#define DEAD_LETTER_HEADER_PARTITION "origin-partition"
+#define DEAD_LETTER_HEADER_OFFSET    "origin-offset"
+
+struct dead_letters;
+struct dead_letter;
+
+struct dead_letters *dead_letters_new(struct dispatcher *dispatcher, struct error *error);
+/** Only after the producer was drained. NULL is fine. */
+void dead_letters_free(struct dead_letters *letters);
+
+/** What is written; borrowed for the call, but for `message`, which is held until it is settled. */
+struct dead_letter_contents {
+    const char *subscription;
+    const char *callback;
+    const struct channel *channel;
+    struct message *message;
+    const char *reason;
+    unsigned failures;
+};
+
+/**
+ * Writes one. `settled` is called once, on the loop's thread, with whether Kafka has it. NULL when
+ * it could not be sent: then it is not called.
+ */
+struct dead_letter *dead_letter_send(struct dead_letters *letters, struct loop *loop,
+                                     const struct dead_letter_contents *contents,
+                                     void (*settled)(void *context, bool written), void *context,
+                                     struct error *error);
+/** Nobody waits for `settled` any more. @locality the loop's thread */
+void dead_letter_forget(struct dead_letter *letter);
+
+#endif
