@@ -87,7 +87,7 @@ struct subscription {
     struct coverage *coverage; /**< NULL: detached */
     struct subscription *behind_previous, *behind_next;
     bool is_behind;
-    int64_t behind_since_ms; /**< monotonic: how long its next message has been waiting */
+    int64_t behind_since_ms; /**< monotonic: since when its oldest message has been waiting here */
     int64_t told_offset;     /**< last position written as an event */
     int64_t told_ms;
     int64_t event_sent_ms; /**< an event about it is under way since; 0: none */

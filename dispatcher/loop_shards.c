@@ -145,6 +145,16 @@ static const struct covered *find_committed(const struct release *release,
     return NULL;
 }
 
+/** Where the next owner will have it continue, for all that has been written so far. */
+static int64_t resume_of(const struct subscription *subscription, const struct release *release)
+{
+    const struct covered *committed = find_committed(release, subscription);
+    /* An event that is under way may detach it: then the commit says nothing about it. */
+    bool covered =
+        committed && !subscription->position.detached && subscription->event_sent_ms == 0;
+    return covered ? committed->offset : subscription->told_offset;
+}
+
 static void run_release(struct task *task, void *owner)
 {
     struct release_task *work = CONTAINER_OF(task, struct release_task, task);
@@ -155,10 +165,7 @@ static void run_release(struct task *task, void *owner)
     {
         if (!subscription->revoked)
             continue;
-        const struct covered *committed = find_committed(release, subscription);
-        int64_t resume = committed && !subscription->position.detached ? committed->offset
-                                                                       : subscription->told_offset;
-        if (subscription_standing(subscription) > resume)
+        if (subscription_standing(subscription) > resume_of(subscription, release))
             subscription_tell(subscription, EVENT_DELIVERY_PROGRESSED, NULL);
         subscription_free(subscription);
     }

@@ -31,11 +31,15 @@ static bool has_everything(const struct subscription *s)
     return !s->deliveries && source_is_exhausted(s);
 }
 
-/** When the oldest message that it has not confirmed became available here; 0: long ago. */
-static int64_t waiting_since(const struct subscription *s)
+/**
+ * Since when it is behind with its present oldest message: since that came, or, if it was read
+ * again, since it was last known to have everything.
+ */
+static void note_behind_since(struct subscription *s)
 {
     const struct message *oldest = s->deliveries ? delivery_oldest(s) : source_peek(s);
-    return oldest ? oldest->received_ms : 0;
+    if (oldest && oldest->received_ms > s->behind_since_ms)
+        s->behind_since_ms = oldest->received_ms;
 }
 
 int64_t subscription_position(const struct subscription *s)
@@ -88,7 +92,7 @@ void subscription_pump(struct subscription *s)
     }
     coverage_set_behind(s, !has_everything(s));
     if (s->is_behind)
-        s->behind_since_ms = waiting_since(s);
+        note_behind_since(s);
     note_restless(s);
 }
 
