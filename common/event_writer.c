@@ -1,5 +1,6 @@
 #include "common/event_writer.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,10 +13,12 @@ struct event_writer {
     struct kafka_producer *producer;
     rd_kafka_topic_t *topic;
     int32_t partitions;
+    atomic_int pending;
 };
 
 struct sent_event {
     struct kafka_receipt receipt;
+    struct event_writer *writer;
     event_written_fn written;
     void *context;
     int32_t partition;
@@ -44,6 +47,7 @@ static void on_settled(struct kafka_receipt *receipt, rd_kafka_resp_err_t code, 
     struct sent_event *sent = CONTAINER_OF(receipt, struct sent_event, receipt);
     if (sent->written)
         sent->written(sent->context, code, sent->partition, offset);
+    atomic_fetch_sub(&sent->writer->pending, 1);
     free(sent->value);
     free(sent);
 }
@@ -55,6 +59,7 @@ int event_writer_send(struct event_writer *writer, const struct event *event,
     size_t length;
     char *key = event_key(event);
     sent->receipt.settled = on_settled;
+    sent->writer = writer;
     sent->written = written;
     sent->context = context;
     sent->partition = id_partition(key, strlen(key), writer->partitions);
@@ -68,13 +73,20 @@ int event_writer_send(struct event_writer *writer, const struct event *event,
         .value_length = length,
         .timestamp_ms = event->at_ms,
     };
+    atomic_fetch_add(&writer->pending, 1);
     int result = kafka_producer_send(writer->producer, &record, &sent->receipt, error);
     if (result != 0) {
+        atomic_fetch_sub(&writer->pending, 1);
         free(sent->value);
         free(sent);
     }
     free(key);
     return result;
+}
+
+int event_writer_pending(struct event_writer *writer)
+{
+    return atomic_load(&writer->pending);
 }
 
 void event_writer_free(struct event_writer *writer)

@@ -23,6 +23,9 @@ struct event_writer *event_writer_new(struct kafka_producer *producer, const cha
 int event_writer_send(struct event_writer *writer, const struct event *event,
                       event_written_fn written, void *context, struct error *error);
 
+/** Events that Kafka has neither confirmed nor refused yet. Thread-safe. */
+int event_writer_pending(struct event_writer *writer);
+
 /** Only after the producer was freed or flushed. */
 void event_writer_free(struct event_writer *writer);
 

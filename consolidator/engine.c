@@ -229,7 +229,7 @@ static int make_consumer(struct engine *engine, struct error *error)
     snprintf(session_ms, sizeof(session_ms), "%" PRId64, engine->config->kafka.session_timeout);
     char heartbeat_ms[32];
     snprintf(heartbeat_ms, sizeof(heartbeat_ms), "%" PRId64,
-             engine->config->kafka.session_timeout / 4);
+             engine->config->kafka.session_timeout / 10);
     const struct kafka_property properties[] = {
         {"group.id", engine->names->group_consolidator},
         {"partition.assignment.strategy", "cooperative-sticky"},

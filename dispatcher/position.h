@@ -21,7 +21,7 @@
  * worst that it does is to set the shard back, until the owner's next commit: duplicates after a
  * crash in that moment, never a gap.
  *
- * And a commit is only read with a state at least as new as its own (control.c, go_live): an older
+ * And a commit is only read with a state at least as new as its own (takeover.c, go_live): an older
  * view could take a subscription for covered that the committer already knew to be detached.
  *
  * Why nothing depends on offsets that Kafka forgets: without a commit the position in state is

@@ -44,7 +44,7 @@ struct shard {
     uint32_t incarnation;  /**< tells answers about it from those about an earlier ownership */
     uint64_t born;         /**< snapshots up to this one were asked for before it was ours */
     int64_t await_folded;  /**< while RESOLVING: offsets are known, but made with a later state */
-    int64_t hope_folded;   /**< the same, but only until hope_until_ms (control.c) */
+    int64_t hope_folded;   /**< the same, but only until hope_until_ms (takeover.c) */
     int64_t hope_until_ms; /**< 0: offsets are not known yet */
     int64_t refetch_ms;    /**< when to ask for the offsets again; 0: not */
 };
