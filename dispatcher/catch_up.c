@@ -85,6 +85,43 @@ static struct chunk *take_request(struct catch_up *catch_up, const struct range_
     return chunk;
 }
 
+/* --- sharing what was read; with the lock --- */
+
+/** Answers `request` with what has been read for `chunk`, as far as that goes. */
+static void fill_from(struct chunk *request, const struct chunk *chunk)
+{
+    int64_t end = chunk->next_offset < request->to ? chunk->next_offset : request->to;
+    for (size_t i = 0; i < chunk->count && chunk->messages[i]->offset < end; i++) {
+        if (chunk->messages[i]->offset < request->from)
+            continue;
+        if (request->count == request->capacity) {
+            end = chunk->messages[i]->offset;
+            break;
+        }
+        request->messages[request->count++] = message_hold(chunk->messages[i]);
+    }
+    request->next_offset = end;
+}
+
+/**
+ * Whoever waits for the same messages gets them, too: after a fail-over, or when a host with many
+ * subscriptions is back, many continue at nearly the same place.
+ */
+static void share(struct catch_up *catch_up, struct chunk **queue, const struct chunk *chunk)
+{
+    struct chunk *request, *next;
+    LL_FOREACH_SAFE(*queue, request, next)
+    {
+        if (request->channel != chunk->channel || request->from < chunk->from ||
+            request->from >= chunk->next_offset)
+            continue;
+        LL_DELETE(*queue, request);
+        catch_up->waiting--;
+        fill_from(request, chunk);
+        answer(catch_up, request);
+    }
+}
+
 /** False: nothing came. */
 static bool wait_for_work(struct catch_up *catch_up, int64_t timeout_ms)
 {
@@ -123,8 +160,10 @@ static void *reader_main(void *context)
         }
         pthread_mutex_unlock(&catch_up->lock);
         range_reader_read(reader->range, chunk);
-        answer(catch_up, chunk);
         pthread_mutex_lock(&catch_up->lock);
+        share(catch_up, &catch_up->queue, chunk);
+        share(catch_up, &catch_up->probes, chunk);
+        answer(catch_up, chunk);
     }
     pthread_mutex_unlock(&catch_up->lock);
     return NULL;

@@ -5,7 +5,7 @@
  * Fairness. Each subscription has at most one request at a time, and requests are served first
  * come, first served; but those of subscriptions that fail wait behind all others, and get at most
  * half of the memory. So neither a long backlog nor a crowd of dead subscribers keeps a healthy
- * one from catching up.
+ * one from catching up. What is read for one is given to all who wait for the same.
  */
 #ifndef WEBSUB_DISPATCHER_CATCH_UP_H
 #define WEBSUB_DISPATCHER_CATCH_UP_H

@@ -10,7 +10,7 @@
 #include "common/state_loader.h"
 #include "dispatcher/control_internal.h"
 
-enum { POLL_MS = 100, BUSY_POLL_MS = 10, CLOSE_MS = 3000 };
+enum { POLL_MS = 100, BUSY_POLL_MS = 10, CLOSE_MS = 3000, METADATA_MS = 5000 };
 
 /* --- shards --- */
 
@@ -180,6 +180,19 @@ static void configure(rd_kafka_conf_t *conf)
     rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_ERROR);
 }
 
+/**
+ * librdkafka looks up the leaders of partitions that it did not know only once a second: asking for
+ * them before they are needed saves that second when a shard is taken over.
+ */
+static void learn_leaders(struct control *control)
+{
+    const struct rd_kafka_metadata *metadata;
+    control->state_topic = rd_kafka_topic_new(control->rk, control->dispatcher->names.state, NULL);
+    if (rd_kafka_metadata(control->rk, 0, control->state_topic, &metadata, METADATA_MS) ==
+        RD_KAFKA_RESP_ERR_NO_ERROR)
+        rd_kafka_metadata_destroy(metadata);
+}
+
 static int join(struct control *control, struct error *error)
 {
     const struct config *config = &control->dispatcher->config;
@@ -192,6 +205,8 @@ static int join(struct control *control, struct error *error)
         {"partition.assignment.strategy", "cooperative-sticky"},
         {"session.timeout.ms", session},
         {"heartbeat.interval.ms", heartbeat},
+        /* A shard that is added waits until the fetch that is under way returns. */
+        {"fetch.wait.max.ms", "100"},
         {NULL, NULL},
     };
     control->rk =
@@ -200,6 +215,7 @@ static int join(struct control *control, struct error *error)
         return -1;
     rd_kafka_poll_set_consumer(control->rk);
     control->queue = rd_kafka_queue_get_consumer(control->rk);
+    learn_leaders(control);
     rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(topics, control->dispatcher->names.state,
                                       RD_KAFKA_PARTITION_UA);
@@ -264,6 +280,8 @@ void control_free(struct control *control)
     mailbox_fini(&control->mailbox);
     if (control->queue)
         rd_kafka_queue_destroy(control->queue);
+    if (control->state_topic)
+        rd_kafka_topic_destroy(control->state_topic);
     if (control->rk)
         rd_kafka_destroy_flags(control->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
     shard_offsets_free(control->offsets);

@@ -20,6 +20,7 @@ struct control {
     struct dispatcher *dispatcher;
     rd_kafka_t *rk;
     rd_kafka_queue_t *queue;
+    rd_kafka_topic_t *state_topic; /* keeps what librdkafka knows of its leaders */
     pthread_t thread;
     struct mailbox mailbox;
     atomic_bool stopping;

@@ -26,7 +26,7 @@
 #include "common/panic.h"
 #include "dispatcher/loop_internal.h"
 
-enum { FIRST_CHUNK = 16, QUICK_MS = 1000, SLOW_MS = 5000 };
+enum { FIRST_CHUNK = 32, QUICK_MS = 1000, SLOW_MS = 5000 };
 
 /* --- the log --- */
 

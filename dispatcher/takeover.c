@@ -40,7 +40,7 @@ void takeover_begin(struct control *control, rd_kafka_topic_partition_list_t *li
 {
     for (int i = 0; i < list->cnt; i++) {
         int32_t number = list->elems[i].partition;
-        list->elems[i].offset = RD_KAFKA_OFFSET_BEGINNING;
+        list->elems[i].offset = 0; /* the beginning, without having to ask for it */
         if (number >= control->shard_count) {
             log_error("dispatcher.failed",
                       LOG_STR("reason", "the state topic got more partitions: restart"));
