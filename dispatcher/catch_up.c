@@ -18,6 +18,8 @@ struct reader {
     struct range_reader *range;
     pthread_t thread;
     bool started;
+    pthread_cond_t work;
+    bool idle; /* guarded by the lock; then `range` is at rest */
 };
 
 struct catch_up {
@@ -26,7 +28,6 @@ struct catch_up {
     struct reader readers[MAX_READERS];
     atomic_bool stopping;
     pthread_mutex_t lock;
-    pthread_cond_t work;
     /* guarded by the lock */
     struct chunk *queue;
     struct chunk *probes;
@@ -122,8 +123,10 @@ static void share(struct catch_up *catch_up, struct chunk **queue, const struct 
     }
 }
 
+/* --- waiting --- */
+
 /** False: nothing came. */
-static bool wait_for_work(struct catch_up *catch_up, int64_t timeout_ms)
+static bool wait_for_work(struct reader *reader, int64_t timeout_ms)
 {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
@@ -131,18 +134,40 @@ static bool wait_for_work(struct catch_up *catch_up, int64_t timeout_ms)
     until.tv_nsec += timeout_ms % 1000 * 1000000;
     until.tv_sec += until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
-    return pthread_cond_timedwait(&catch_up->work, &catch_up->lock, &until) == 0;
+    return pthread_cond_timedwait(&reader->work, &reader->catch_up->lock, &until) == 0;
 }
 
 /** Waits until there may be something to read. */
-static void idle(struct catch_up *catch_up, struct range_reader *range)
+static void idle(struct reader *reader)
 {
+    struct catch_up *catch_up = reader->catch_up;
+    reader->idle = true;
     if (catch_up->queue || catch_up->probes)
-        wait_for_work(catch_up, MEMORY_POLL_MS); /* memory is freed by any thread */
-    else if (!range_reader_is_open(range))
-        pthread_cond_wait(&catch_up->work, &catch_up->lock);
-    else if (!wait_for_work(catch_up, IDLE_MS))
-        range_reader_close(range);
+        wait_for_work(reader, MEMORY_POLL_MS); /* memory is freed by any thread */
+    else if (!range_reader_is_open(reader->range))
+        pthread_cond_wait(&reader->work, &catch_up->lock);
+    else if (!wait_for_work(reader, IDLE_MS) && !catch_up->queue && !catch_up->probes)
+        range_reader_close(reader->range);
+    reader->idle = false;
+}
+
+/** Wakes an idle reader, the one that can simply go on if there is one. */
+static void wake_reader_for(struct catch_up *catch_up, const struct chunk *chunk)
+{
+    struct reader *chosen = NULL;
+    for (int i = 0; i < catch_up->reader_count; i++) {
+        struct reader *reader = &catch_up->readers[i];
+        if (!reader->idle)
+            continue;
+        if (!chosen || !range_reader_is_open(reader->range))
+            chosen = reader;
+        if (range_reader_stands_at(reader->range, chunk->channel->partition, chunk->from)) {
+            chosen = reader;
+            break;
+        }
+    }
+    if (chosen)
+        pthread_cond_signal(&chosen->work);
 }
 
 /* --- the pool --- */
@@ -155,7 +180,7 @@ static void *reader_main(void *context)
     while (!atomic_load(&catch_up->stopping)) {
         struct chunk *chunk = take_request(catch_up, reader->range);
         if (!chunk) {
-            idle(catch_up, reader->range);
+            idle(reader);
             continue;
         }
         pthread_mutex_unlock(&catch_up->lock);
@@ -179,12 +204,17 @@ void catch_up_request(struct catch_up *catch_up, struct chunk *chunk)
     else
         LL_APPEND(catch_up->queue, chunk);
     gauge_set(catch_up->dispatcher->metrics.catch_up_waiting, (int64_t)++catch_up->waiting);
-    pthread_cond_signal(&catch_up->work);
+    wake_reader_for(catch_up, chunk);
     pthread_mutex_unlock(&catch_up->lock);
 }
 
 static int start_reader(struct catch_up *catch_up, struct reader *reader, struct error *error)
 {
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&reader->work, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     reader->catch_up = catch_up;
     reader->range =
         range_reader_new(&catch_up->dispatcher->config, &catch_up->dispatcher->catch_up_account,
@@ -201,13 +231,8 @@ struct catch_up *catch_up_new(struct dispatcher *dispatcher, struct error *error
 {
     struct catch_up *catch_up = xcalloc(1, sizeof(*catch_up));
     int64_t wanted = dispatcher->config.dispatcher.catch_up_readers;
-    pthread_condattr_t monotonic;
     catch_up->dispatcher = dispatcher;
     pthread_mutex_init(&catch_up->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&catch_up->work, &monotonic);
-    pthread_condattr_destroy(&monotonic);
     for (; catch_up->reader_count < wanted && catch_up->reader_count < MAX_READERS;
          catch_up->reader_count++) {
         if (start_reader(catch_up, &catch_up->readers[catch_up->reader_count], error) != 0) {
@@ -233,7 +258,8 @@ void catch_up_stop(struct catch_up *catch_up)
 {
     pthread_mutex_lock(&catch_up->lock);
     atomic_store(&catch_up->stopping, true);
-    pthread_cond_broadcast(&catch_up->work);
+    for (int i = 0; i < catch_up->reader_count; i++)
+        pthread_cond_signal(&catch_up->readers[i].work);
     pthread_mutex_unlock(&catch_up->lock);
     for (int i = 0; i < catch_up->reader_count; i++)
         if (catch_up->readers[i].started)
@@ -259,9 +285,10 @@ void catch_up_free(struct catch_up *catch_up)
         return;
     drop(catch_up->queue);
     drop(catch_up->probes);
-    for (int i = 0; i < catch_up->reader_count; i++)
+    for (int i = 0; i < catch_up->reader_count; i++) {
         range_reader_free(catch_up->readers[i].range);
+        pthread_cond_destroy(&catch_up->readers[i].work);
+    }
     pthread_mutex_destroy(&catch_up->lock);
-    pthread_cond_destroy(&catch_up->work);
     free(catch_up);
 }

@@ -8,7 +8,7 @@
 #include "common/log.h"
 #include "common/panic.h"
 
-enum { POLL_MS = 100, PATIENCE_MS = 5000, BATCH = 512 };
+enum { POLL_MS = 5, NUDGE_MS = 1000, PATIENCE_MS = 5000, BATCH = 512 };
 
 struct range_reader {
     rd_kafka_t *rk;
@@ -187,6 +187,26 @@ static bool take_records(struct range_reader *reader, struct reading *reading)
     return any;
 }
 
+/**
+ * When librdkafka has begun with a partition, or has queued enough of it, it may look only a second
+ * later whether there is something to fetch, unless something else wakes its thread: a request
+ * does.
+ */
+static void nudge(struct range_reader *reader)
+{
+    int64_t low, high;
+    rd_kafka_query_watermark_offsets(reader->rk, reader->partition->kafka_topic,
+                                     reader->partition->partition, &low, &high, NUDGE_MS);
+}
+
+static void fetch(struct range_reader *reader)
+{
+    reader->next = 0;
+    reader->count = kafka_consume(reader->queue, POLL_MS, reader->records, BATCH);
+    if (reader->count == 0)
+        nudge(reader);
+}
+
 void range_reader_read(struct range_reader *reader, struct chunk *chunk)
 {
     struct reading reading = {.reader = reader, .chunk = chunk, .first = true};
@@ -195,10 +215,8 @@ void range_reader_read(struct range_reader *reader, struct chunk *chunk)
     if (!range_reader_stands_at(reader, chunk->channel->partition, chunk->from))
         open_at(reader, chunk->channel->partition, chunk->from);
     while (!reading.done && clock_monotonic_ms() < deadline && !atomic_load(reader->stopping)) {
-        if (reader->next == reader->count) {
-            reader->next = 0;
-            reader->count = kafka_consume(reader->queue, POLL_MS, reader->records, BATCH);
-        }
+        if (reader->next == reader->count)
+            fetch(reader);
         if (take_records(reader, &reading))
             deadline = clock_monotonic_ms() + PATIENCE_MS;
     }
