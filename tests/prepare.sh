@@ -18,6 +18,13 @@ build() {
     done
 }
 
+# The receiving side of tests/faults/storm, whatever programs are under test.
+build_recorder() {
+    ./deploy/install-dependencies
+    cmake --preset release >/dev/null
+    cmake --build build/release --target storm-recorder
+}
+
 # Java's side: downloaded once, and again only when the version in pom.xml changes.
 get_kafka() {
     cmp -s tests/pom.xml $work/kafka/pom.xml && return
