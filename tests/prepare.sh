@@ -1,4 +1,4 @@
-# What tests/run and tests/bench share: sourced, with the repository as the working directory.
+# What tests/run, tests/bench and tests/faults/run-storm share: sourced, with the repository as the working directory.
 
 readonly work=build/tests
 readonly python=$work/venv/bin/python
