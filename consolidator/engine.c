@@ -93,18 +93,29 @@ static void count_entities(struct engine *engine)
     gauge_set(engine->metrics->topics, topics);
 }
 
+/**
+ * An assignment may still come when we are about to leave the group. librdkafka no longer answers
+ * what opening partitions asks for then: we would wait in vain for COMMITTED_MS, past every grace.
+ */
+static void take_over(struct engine *engine, rd_kafka_topic_partition_list_t *list)
+{
+    if (engine->closing)
+        return;
+    if (open_partitions(engine, list, &engine->failure) != 0)
+        engine->failed = true;
+    atomic_store(engine->joined, !engine->failed);
+}
+
 /* @locality the thread in engine_run, within rd_kafka_consumer_poll or _close */
 static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
                          rd_kafka_topic_partition_list_t *list, void *opaque)
 {
     struct engine *engine = opaque;
     if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
-        if (open_partitions(engine, list, &engine->failure) != 0)
-            engine->failed = true;
+        take_over(engine, list);
         rd_kafka_error_t *error = rd_kafka_incremental_assign(rk, list);
         if (error)
             rd_kafka_error_destroy(error);
-        atomic_store(engine->joined, !engine->failed);
     } else {
         for (int i = 0; i < list->cnt; i++)
             close_partition(engine, list->elems[i].partition);
@@ -303,6 +314,7 @@ void engine_free(struct engine *engine)
     if (!engine)
         return;
     drop_batch(engine);
+    engine->closing = true;
     if (engine->consumer) {
         rd_kafka_consumer_close(engine->consumer);
         rd_kafka_destroy(engine->consumer);

@@ -20,7 +20,8 @@ struct engine {
     size_t batch_count;
     int64_t *eof; /* by number: events offset at which the partition's end was seen, or -1 */
     atomic_bool *joined;
-    bool failed; /* in the rebalance callback: `failure` says why */
+    bool closing; /* what is still assigned is only acknowledged */
+    bool failed;  /* in the rebalance callback: `failure` says why */
     struct error failure;
 };
 

@@ -1,4 +1,4 @@
-# What tests/run and tests/bench share: sourced, with the repository as the working directory.
+# What tests/run, tests/bench and tests/faults/run-storm share: sourced, with the repository as the working directory.
 
 readonly work=build/tests
 readonly python=$work/venv/bin/python
@@ -16,6 +16,13 @@ build() {
         cmake --preset "$preset" -DWEBSUB_WERROR=$werror
         cmake --build "build/$preset"
     done
+}
+
+# The receiving side of tests/faults/storm, whatever programs are under test.
+build_recorder() {
+    ./deploy/install-dependencies
+    cmake --preset release >/dev/null
+    cmake --build build/release --target storm-recorder
 }
 
 # Java's side: downloaded once, and again only when the version in pom.xml changes.

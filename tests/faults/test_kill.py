@@ -4,6 +4,10 @@ What is answered 200 arrives at every subscriber, in order; duplicates only afte
 same message id (harness/history.py). What is answered 202 is verified. State is the same afterwards.
 """
 
+import contextlib
+import itertools
+import signal
+import threading
 import time
 
 import pytest
@@ -18,7 +22,7 @@ from harness.settle import subscribe, wait_active, wait_silent
 from harness.subscriber import Endpoint, Subscriber
 from harness.suite import Suite
 from harness.topics import new_topic
-from harness.wait import wait_for
+from harness.wait import DEADLINE, wait_for
 
 # Messages confirmed before the first fault, and after each: enough for several commits.
 STEP = 60
@@ -163,6 +167,42 @@ def test_the_other_of_two_takes_over(pair, subscriber, victim):
     all_arrived(histories)
     for endpoints in histories.values():
         check_signatures(endpoints)
+
+
+@contextlib.contextmanager
+def steady_requests(hub: HubClient, topic: str, endpoints: list[Endpoint]):
+    """Renewals all the time, so that consolidators always have something to fold."""
+    ending = threading.Event()
+
+    def ask() -> None:
+        for endpoint in itertools.cycle(endpoints):
+            if ending.wait(0.02):
+                return
+            hub.subscribe(topic, endpoint.url).check_accepted(202)
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ending.set()
+        thread.join(DEADLINE)
+
+
+def test_consolidators_stop_in_time_although_partitions_are_on_their_way_to_them(pair, subscriber):
+    """Both leave, and each may just then be given those of the other: a matter of moments, so five times."""
+    topic, endpoints = subscribed(pair.hub(), subscriber, count=10)
+    both = ("consolidator-0", "consolidator-1")
+    with steady_requests(pair.hub(1), topic, endpoints):
+        for _ in range(5):
+            pair.start(*both)
+            pair["consolidator-1"].terminate()
+            pair["consolidator-1"].start()
+            pair["consolidator-1"].wait_for_log("consolidator.partitions_assigned")
+            for name in both:
+                pair[name].signal(signal.SIGTERM)
+            for name in both:
+                pair[name].wait_terminated(timeout=15)
 
 
 def test_dispatcher_that_was_frozen_past_the_session_timeout_harms_nothing(pair, subscriber):

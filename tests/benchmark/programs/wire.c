@@ -4,15 +4,24 @@
 #include <string.h>
 #include <strings.h>
 
-static size_t content_length(const char *head, size_t length)
+const char *wire_header(const char *head, size_t length, const char *name)
 {
-    static const char name[] = "\r\nContent-Length:";
+    size_t name_length = strlen(name);
     const char *end = head + length - strlen("\r\n\r\n");
     for (const char *line = memchr(head, '\r', length); line && line < end;
-         line = memchr(line + 1, '\r', (size_t)(end - line - 1)))
-        if (strncasecmp(line, name, strlen(name)) == 0)
-            return strtoul(line + strlen(name), NULL, 10);
-    return 0;
+         line = memchr(line + 1, '\r', (size_t)(end - line - 1))) {
+        const char *value = line + strlen("\r\n") + name_length;
+        if (value < end && strncasecmp(line + strlen("\r\n"), name, name_length) == 0 &&
+            *value == ':')
+            return value + 1 + strspn(value + 1, " ");
+    }
+    return NULL;
+}
+
+static size_t content_length(const char *head, size_t length)
+{
+    const char *value = wire_header(head, length, "Content-Length");
+    return value ? strtoul(value, NULL, 10) : 0;
 }
 
 int wire_complete(const char *bytes, size_t length, struct wire_message *message)

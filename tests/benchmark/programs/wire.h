@@ -15,4 +15,7 @@ struct wire_message {
 /** Whether `bytes` begin with a complete message. */
 int wire_complete(const char *bytes, size_t length, struct wire_message *message);
 
+/** The value of a header field, which ends before the next '\r', or NULL. */
+const char *wire_header(const char *head, size_t length, const char *name);
+
 #endif

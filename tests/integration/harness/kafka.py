@@ -13,6 +13,8 @@ from .paths import KAFKA_LIBS
 from .ports import free_port
 from .process import ManagedProcess
 
+_READY = "Kafka Server started"
+
 _CLUSTER_ID = "d2Vic3ViLXRlc3RzLWthZg"
 
 _JAVA = [
@@ -85,7 +87,12 @@ class KafkaBroker:
         self.process.start()
 
     def wait_ready(self, timeout: float = 60.0) -> None:
-        self.process.wait_for_log("Kafka Server started", timeout)
+        self.process.wait_for_log(_READY, timeout)
+
+    def serves(self) -> bool:
+        """What wait_ready waits for, for those who do something else meanwhile."""
+        assert self.process.running, f"Kafka ended with {self.process.returncode}{self.process.tail()}"
+        return _READY in self.process.log()
 
     def stop(self, timeout: float = 30.0) -> None:
         """A clean shutdown; kills it if that takes too long, as a broker is not what is tested."""
