@@ -54,6 +54,7 @@ struct dispatcher {
     struct kafka_names names;
     struct kafka_layout layout;
     struct address_guard guard;
+    struct trust *trust;
     struct memory_budget budget;
     struct kafka_producer *producer;
     struct event_writer *events;

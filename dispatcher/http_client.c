@@ -1,5 +1,6 @@
 #include "dispatcher/http_client.h"
 
+#include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -44,6 +45,8 @@ struct http_client {
     uv_loop_t *loop;
     uv_timer_t *timer; /* freed by its close callback */
     const struct address_guard *guard;
+    const struct trust *trust;
+    X509_STORE *store; /* NULL before the first TLS connection */
     int64_t connect_timeout_ms;
     struct http_transfer *idle;
     struct watch **watches; /* by descriptor */
@@ -262,6 +265,17 @@ static int on_close_socket(void *context, curl_socket_t socket)
     return close(socket);
 }
 
+/** A new connection's TLS context: it gets our certificates instead of libcurl's. */
+static CURLcode on_tls_context(CURL *easy, void *tls_context, void *context)
+{
+    (void)easy;
+    struct http_client *client = context;
+    if (!client->store)
+        client->store = trust_store_new(client->trust);
+    SSL_CTX_set1_cert_store(tls_context, client->store);
+    return CURLE_OK;
+}
+
 static size_t on_body(char *data, size_t size, size_t count, void *context)
 {
     struct http_transfer *transfer = context;
@@ -275,6 +289,21 @@ static size_t on_body(char *data, size_t size, size_t count, void *context)
 }
 
 /* --- exchanges --- */
+
+/**
+ * Without files libcurl adds nothing to the store that on_tls_context sets; and it does not copy
+ * their names for every request, of plain HTTP too. Its own cache must not bring back an older one.
+ */
+static void set_trust(CURL *easy, struct http_client *client)
+{
+    curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
+    curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+    curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, NULL);
+    curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, NULL);
+    curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
+    curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_tls_context);
+    curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, client);
+}
 
 static struct http_transfer *transfer_new(struct http_client *client)
 {
@@ -297,6 +326,7 @@ static struct http_transfer *transfer_new(struct http_client *client)
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, client);
+    set_trust(easy, client);
     return transfer;
 }
 
@@ -368,6 +398,7 @@ struct http_client *http_client_new(const struct http_client_options *options)
     struct http_client *client = xcalloc(1, sizeof(*client));
     client->loop = options->loop;
     client->guard = options->guard;
+    client->trust = options->trust;
     client->connect_timeout_ms = options->connect_timeout_ms;
     client->timer = xcalloc(1, sizeof(*client->timer));
     uv_timer_init(client->loop, client->timer);
@@ -394,5 +425,6 @@ void http_client_free(struct http_client *client)
     for (size_t i = 0; i < client->watch_capacity; i++)
         forget_watch(client, (curl_socket_t)i);
     free(client->watches);
+    X509_STORE_free(client->store);
     free(client);
 }

@@ -4,6 +4,7 @@
  *
  *  - only http and https, no redirects, no proxy from the environment, no cookies, no credentials;
  *  - the address that is really dialled is judged after DNS (common/address.h);
+ *  - certificates are verified (dispatcher/trust.h), the host's name in them too;
  *  - connect and total time-outs, and a bound on what is read of the answer.
  *
  * All functions: @locality the loop's thread.
@@ -19,12 +20,14 @@
 #include "common/address.h"
 #include "common/error.h"
 #include "dispatcher/host_limit.h"
+#include "dispatcher/trust.h"
 
 struct http_client;
 
 struct http_client_options {
     uv_loop_t *loop;
     const struct address_guard *guard;
+    const struct trust *trust;
     int64_t connect_timeout_ms;
 };
 
