@@ -225,8 +225,8 @@ static void on_failure(struct subscription *s, const struct http_result *result)
     if (result->outcome == HTTP_ANSWERED)
         snprintf(reason, sizeof(reason), "status %ld", result->status);
     else
-        snprintf(reason, sizeof(reason), "%s", http_outcome_name(result->outcome));
-    counter_add(s->loop->dispatcher->metrics.failed[result->outcome], 1);
+        snprintf(reason, sizeof(reason), "%s", http_reason_name(http_result_reason(result)));
+    counter_add(s->loop->dispatcher->metrics.failed[http_result_reason(result)], 1);
     if (s->failures++ == 0) {
         s->failing_since_ms = now;
         gauge_add(s->loop->dispatcher->metrics.failing, 1);

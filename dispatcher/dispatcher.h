@@ -32,7 +32,7 @@ struct loop;
 
 struct dispatcher_metrics {
     struct counter *delivered;
-    struct counter *failed[HTTP_OUTCOME_COUNT];
+    struct counter *failed[HTTP_REASON_COUNT];
     struct counter *gone;
     struct counter *verified;
     struct counter *refused;

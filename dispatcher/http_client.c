@@ -35,6 +35,7 @@ struct http_transfer {
     struct http_transfer *next;
     int64_t started_us;
     bool forbidden;
+    bool head_ended; /* a status without the rest of its head is no answer */
     size_t received;
     size_t kept;
     char keep[HTTP_KEEP_MAX + 1];
@@ -53,34 +54,76 @@ struct http_client {
     size_t watch_capacity;
 };
 
-static const char *const outcome_names[HTTP_OUTCOME_COUNT] = {
-    [HTTP_ANSWERED] = "status",          [HTTP_DNS_FAILED] = "dns",
-    [HTTP_REFUSED] = "refused",          [HTTP_FORBIDDEN] = "forbidden_address",
-    [HTTP_TLS_FAILED] = "tls",           [HTTP_TIMED_OUT] = "timeout",
-    [HTTP_BROKEN] = "broken_connection",
+/* --- reasons --- */
+
+static const char *const reason_names[HTTP_REASON_COUNT] = {
+    [HTTP_REASON_STATUS_2XX] = "status_2xx",
+    [HTTP_REASON_STATUS_3XX] = "status_3xx",
+    [HTTP_REASON_STATUS_4XX] = "status_4xx",
+    [HTTP_REASON_STATUS_5XX] = "status_5xx",
+    [HTTP_REASON_DNS] = "dns",
+    [HTTP_REASON_REFUSED] = "refused",
+    [HTTP_REASON_FORBIDDEN_ADDRESS] = "forbidden_address",
+    [HTTP_REASON_TLS] = "tls",
+    [HTTP_REASON_CONNECT_TIMEOUT] = "connect_timeout",
+    [HTTP_REASON_TIMEOUT] = "timeout",
+    [HTTP_REASON_BROKEN_CONNECTION] = "broken_connection",
 };
 
-const char *http_outcome_name(enum http_outcome outcome)
+const char *http_reason_name(enum http_reason reason)
 {
-    return outcome_names[outcome];
+    return reason_names[reason];
+}
+
+static enum http_reason reason_of_status(long status)
+{
+    if (status < 300)
+        return HTTP_REASON_STATUS_2XX;
+    if (status < 400)
+        return HTTP_REASON_STATUS_3XX;
+    return status < 500 ? HTTP_REASON_STATUS_4XX : HTTP_REASON_STATUS_5XX;
+}
+
+enum http_reason http_result_reason(const struct http_result *result)
+{
+    static const enum http_reason reasons[] = {
+        [HTTP_DNS_FAILED] = HTTP_REASON_DNS,
+        [HTTP_REFUSED] = HTTP_REASON_REFUSED,
+        [HTTP_FORBIDDEN] = HTTP_REASON_FORBIDDEN_ADDRESS,
+        [HTTP_TLS_FAILED] = HTTP_REASON_TLS,
+        [HTTP_CONNECT_TIMED_OUT] = HTTP_REASON_CONNECT_TIMEOUT,
+        [HTTP_TIMED_OUT] = HTTP_REASON_TIMEOUT,
+        [HTTP_BROKEN] = HTTP_REASON_BROKEN_CONNECTION,
+    };
+    return result->outcome == HTTP_ANSWERED ? reason_of_status(result->status)
+                                            : reasons[result->outcome];
 }
 
 /* --- finishing --- */
 
+/** Whether the request could be sent: there was a connection, of TLS where that is asked for. */
+static bool was_connected(const struct http_transfer *transfer)
+{
+    curl_off_t at = 0;
+    curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &at);
+    return at > 0;
+}
+
 static enum http_outcome outcome_of(const struct http_transfer *transfer, CURLcode code,
                                     long status)
 {
-    if (status >= 200)
+    if (status >= 200 && transfer->head_ended)
         return HTTP_ANSWERED;
     if (transfer->forbidden)
         return HTTP_FORBIDDEN;
     switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_URL_MALFORMAT: /* a name that cannot be one */
         return HTTP_DNS_FAILED;
     case CURLE_COULDNT_CONNECT:
         return HTTP_REFUSED;
     case CURLE_OPERATION_TIMEDOUT:
-        return HTTP_TIMED_OUT;
+        return was_connected(transfer) ? HTTP_TIMED_OUT : HTTP_CONNECT_TIMED_OUT;
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CERTPROBLEM:
@@ -88,6 +131,7 @@ static enum http_outcome outcome_of(const struct http_transfer *transfer, CURLco
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_ISSUER_ERROR:
     case CURLE_SSL_INVALIDCERTSTATUS:
+    case CURLE_SSL_CLIENTCERT:
         return HTTP_TLS_FAILED;
     default:
         return HTTP_BROKEN;
@@ -276,6 +320,15 @@ static CURLcode on_tls_context(CURL *easy, void *tls_context, void *context)
     return CURLE_OK;
 }
 
+/** A line of a head, of informational answers too, or of what follows a chunked body. */
+static size_t on_header_line(char *line, size_t size, size_t count, void *context)
+{
+    (void)line;
+    struct http_transfer *transfer = context;
+    transfer->head_ended = size * count <= 2 || transfer->received > 0;
+    return size * count;
+}
+
 static size_t on_body(char *data, size_t size, size_t count, void *context)
 {
     struct http_transfer *transfer = context;
@@ -320,6 +373,8 @@ static struct http_transfer *transfer_new(struct http_client *client)
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "websub");
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)client->connect_timeout_ms);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header_line);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
@@ -346,6 +401,7 @@ static void begin(struct http_exchange *exchange)
         transfer = transfer_new(client);
     transfer->exchange = exchange;
     transfer->forbidden = false;
+    transfer->head_ended = false;
     transfer->received = 0;
     transfer->kept = 0;
     transfer->started_us = clock_monotonic_us();

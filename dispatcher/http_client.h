@@ -7,6 +7,8 @@
  *  - certificates are verified (dispatcher/trust.h), the host's name in them too;
  *  - connect and total time-outs, and a bound on what is read of the answer.
  *
+ * HTTP/2 where a TLS callback offers it: exchanges with one host then share a connection.
+ *
  * All functions: @locality the loop's thread.
  */
 #ifndef WEBSUB_DISPATCHER_HTTP_CLIENT_H
@@ -31,16 +33,32 @@ struct http_client_options {
     int64_t connect_timeout_ms;
 };
 
-/** What became of an exchange. Names for logs and metrics: http_outcome_name. */
+/** What became of an exchange. */
 enum http_outcome {
     HTTP_ANSWERED, /**< there is a status; the rest of the answer may have been cut off */
     HTTP_DNS_FAILED,
     HTTP_REFUSED,   /**< no connection */
     HTTP_FORBIDDEN, /**< the guard refused the address */
     HTTP_TLS_FAILED,
-    HTTP_TIMED_OUT,
+    HTTP_CONNECT_TIMED_OUT, /**< no connection in time; finding the address and TLS included */
+    HTTP_TIMED_OUT,         /**< a connection, but no answer in time */
     HTTP_BROKEN, /**< the connection ended without an answer, or the answer was no HTTP */
-    HTTP_OUTCOME_COUNT
+};
+
+/** Outcome and class of status in one: why an attempt failed, for metrics, logs and records. */
+enum http_reason {
+    HTTP_REASON_STATUS_2XX, /**< a failure when it was the wrong answer to a verification */
+    HTTP_REASON_STATUS_3XX,
+    HTTP_REASON_STATUS_4XX,
+    HTTP_REASON_STATUS_5XX, /**< and above, as RFC 9110 section 15 has it */
+    HTTP_REASON_DNS,
+    HTTP_REASON_REFUSED,
+    HTTP_REASON_FORBIDDEN_ADDRESS,
+    HTTP_REASON_TLS,
+    HTTP_REASON_CONNECT_TIMEOUT,
+    HTTP_REASON_TIMEOUT,
+    HTTP_REASON_BROKEN_CONNECTION,
+    HTTP_REASON_COUNT
 };
 
 struct http_result {
@@ -49,7 +67,7 @@ struct http_result {
     int64_t retry_after_ms; /**< of the Retry-After header; 0: none */
     bool complete;          /**< the whole answer arrived */
     size_t received;        /**< bytes of the answer's body that arrived */
-    const char *body;       /**< the first keep_bytes of them, NUL-terminated */
+    const char *body;       /**< the first keep_bytes of them, NUL-terminated: any bytes */
     int64_t duration_us;
 };
 
@@ -81,6 +99,8 @@ void http_client_start(struct http_client *client, struct http_exchange *exchang
 /** Gives an exchange up: `done` will not be called. */
 void http_client_cancel(struct http_client *client, struct http_exchange *exchange);
 
-const char *http_outcome_name(enum http_outcome outcome);
+enum http_reason http_result_reason(const struct http_result *result);
+/** Stable, e.g. "connect_timeout", "status_5xx". */
+const char *http_reason_name(enum http_reason reason);
 
 #endif

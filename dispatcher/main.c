@@ -43,16 +43,20 @@ static int64_t read_memory(void *context)
 
 static void register_failures(struct dispatcher_metrics *m, struct metrics *metrics)
 {
-    static const char *const labels[HTTP_OUTCOME_COUNT] = {
-        [HTTP_ANSWERED] = "reason=\"status\"",
-        [HTTP_DNS_FAILED] = "reason=\"dns\"",
-        [HTTP_REFUSED] = "reason=\"refused\"",
-        [HTTP_FORBIDDEN] = "reason=\"forbidden_address\"",
-        [HTTP_TLS_FAILED] = "reason=\"tls\"",
-        [HTTP_TIMED_OUT] = "reason=\"timeout\"",
-        [HTTP_BROKEN] = "reason=\"broken_connection\"",
+    static const char *const labels[HTTP_REASON_COUNT] = {
+        [HTTP_REASON_STATUS_2XX] = "reason=\"status_2xx\"",
+        [HTTP_REASON_STATUS_3XX] = "reason=\"status_3xx\"",
+        [HTTP_REASON_STATUS_4XX] = "reason=\"status_4xx\"",
+        [HTTP_REASON_STATUS_5XX] = "reason=\"status_5xx\"",
+        [HTTP_REASON_DNS] = "reason=\"dns\"",
+        [HTTP_REASON_REFUSED] = "reason=\"refused\"",
+        [HTTP_REASON_FORBIDDEN_ADDRESS] = "reason=\"forbidden_address\"",
+        [HTTP_REASON_TLS] = "reason=\"tls\"",
+        [HTTP_REASON_CONNECT_TIMEOUT] = "reason=\"connect_timeout\"",
+        [HTTP_REASON_TIMEOUT] = "reason=\"timeout\"",
+        [HTTP_REASON_BROKEN_CONNECTION] = "reason=\"broken_connection\"",
     };
-    for (int i = 0; i < HTTP_OUTCOME_COUNT; i++)
+    for (int i = 0; i < HTTP_REASON_COUNT; i++)
         m->failed[i] = metrics_counter(metrics, "websub_dispatcher_failed_attempts_total",
                                        "Delivery attempts that failed, by reason", labels[i]);
 }

@@ -176,7 +176,7 @@ static void on_answer(struct http_exchange *exchange, const struct http_result *
         return;
     }
     if (result->outcome != HTTP_ANSWERED)
-        snprintf(reason, sizeof(reason), "%s", http_outcome_name(result->outcome));
+        snprintf(reason, sizeof(reason), "%s", http_reason_name(http_result_reason(result)));
     else if (result->status >= 200 && result->status < 300)
         snprintf(reason, sizeof(reason), "the answer is not the challenge");
     else
