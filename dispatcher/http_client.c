@@ -3,6 +3,7 @@
 #include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <utlist.h>
@@ -138,6 +139,23 @@ static enum http_outcome outcome_of(const struct http_transfer *transfer, CURLco
     }
 }
 
+/** Only TLS offers HTTP/2. */
+static bool may_share_connection(const struct http_exchange *exchange)
+{
+    return strncasecmp(exchange->url, "https:", strlen("https:")) == 0;
+}
+
+static void learn_protocol(const struct http_transfer *transfer)
+{
+    const struct http_exchange *exchange = transfer->exchange;
+    long version = CURL_HTTP_VERSION_NONE;
+    if (!may_share_connection(exchange))
+        return;
+    curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_VERSION, &version);
+    if (version != CURL_HTTP_VERSION_NONE)
+        host_set_serial(exchange->host, version < CURL_HTTP_VERSION_2_0);
+}
+
 static void finish(struct http_transfer *transfer, CURLcode code)
 {
     struct http_client *client = transfer->client;
@@ -147,6 +165,7 @@ static void finish(struct http_transfer *transfer, CURLcode code)
     curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
     if (status == 429 || status == 503)
         curl_easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &retry_after);
+    learn_protocol(transfer);
     transfer->keep[transfer->kept] = '\0';
     const struct http_result result = {
         .outcome = outcome_of(transfer, code, status),
@@ -409,6 +428,9 @@ static void begin(struct http_exchange *exchange)
     curl_easy_setopt(transfer->easy, CURLOPT_URL, exchange->url);
     curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, exchange->headers);
     curl_easy_setopt(transfer->easy, CURLOPT_TIMEOUT_MS, (long)exchange->timeout_ms);
+    /* Rather wait for a connection that is being made than make another: it may be shared. */
+    curl_easy_setopt(transfer->easy, CURLOPT_PIPEWAIT,
+                     (long)(may_share_connection(exchange) && !host_is_serial(exchange->host)));
     if (exchange->post_body) {
         curl_easy_setopt(transfer->easy, CURLOPT_POST, 1L);
         curl_easy_setopt(transfer->easy, CURLOPT_POSTFIELDSIZE_LARGE,

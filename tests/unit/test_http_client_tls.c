@@ -98,6 +98,35 @@ static void test_no_tls_at_all(void **state)
     assert_string_equal(reason_of(&outcome), "connect_timeout"); /* it waits for a request */
 }
 
+/** Exchanges that wait for another one's connection, in the hope to share it, do not wait longer.
+ */
+static void test_waiting_for_a_connection_is_bounded(void **state)
+{
+    (void)state;
+    static struct exchanging client;
+    static struct scripted_server server;
+    struct outcome outcomes[6];
+    char url[64];
+    scripted_start(&server, NULL, NULL);
+    exchanging_start(&client, true, "");
+    snprintf(url, sizeof(url), "https://127.0.0.1:%u/callback", server.port);
+    for (size_t i = 0; i < ARRAY_COUNT(outcomes); i++)
+        exchange_start(&client, &outcomes[i], url, "x", SHORT_MS);
+    uv_run(&client.loop, UV_RUN_NOWAIT);
+    http_client_cancel(client.client, &outcomes[3].exchange);
+    host_release(outcomes[3].exchange.host);
+    for (size_t i = 0; i < ARRAY_COUNT(outcomes); i++) {
+        if (i == 3)
+            continue;
+        exchange_wait(&client, &outcomes[i]);
+        assert_string_equal(reason_of(&outcomes[i]), "connect_timeout");
+        assert_true(outcomes[i].result.duration_us < 4 * SHORT_MS * 1000);
+    }
+    assert_int_equal(outcomes[3].times, 0);
+    exchanging_stop(&client);
+    scripted_stop(&server);
+}
+
 /* --- trust --- */
 
 static void write_file(const char *path, const char *text)
@@ -161,6 +190,7 @@ int main(void)
         cmocka_unit_test(test_expired),
         cmocka_unit_test(test_signed_by_itself),
         cmocka_unit_test(test_no_tls_at_all),
+        cmocka_unit_test(test_waiting_for_a_connection_is_bounded),
         cmocka_unit_test(test_bad_extra_files),
     };
     return cmocka_run_group_tests(tests, begin, end);
