@@ -108,6 +108,7 @@ struct config {
     struct {
         bool allow_insecure;
         struct string_list allowed_callback_networks; /**< CIDR */
+        char *extra_ca_file;
     } security;
     struct {
         enum log_level level;

@@ -176,6 +176,9 @@ const struct config_entry config_table[] = {
     ENTRY(security, allowed_callback_networks, NETWORK_LIST, 0, 0, "", NULL,
           "Networks (CIDR) that callbacks may be in although they are private, loopback or otherwise "
           "not public."),
+    TEXT(security, extra_ca_file, 0, 4096, "",
+         "PEM file with certificates of authorities that callbacks' TLS certificates may be signed by, "
+         "beside the system's. Read when the dispatcher starts."),
 
     CHOICE(log, level, levels, "info", "Least severe level that is written."),
     CHOICE(log, format, formats, "json", "\"json\" for machines, \"text\" for people."),

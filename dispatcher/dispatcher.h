@@ -60,6 +60,7 @@ struct dispatcher {
     struct kafka_names names;
     struct kafka_layout layout;
     struct address_guard guard;
+    struct trust *trust;
     struct memory_pool tail_memory;     /**< messages of those at the tail */
     struct memory_pool catch_up_memory; /**< and of those that are behind it */
     struct memory_account catch_up_account;

@@ -14,6 +14,7 @@ struct host {
     struct host_limits *limits;
     uint32_t users;
     int64_t active;
+    bool serial;
     struct host_entry *queue;
     double tokens;
     int64_t refilled_us;
@@ -86,6 +87,16 @@ void host_release(struct host *host)
     stop_timer(host);
     HASH_DEL(host->limits->hosts, host);
     free(host);
+}
+
+bool host_is_serial(const struct host *host)
+{
+    return host->serial;
+}
+
+void host_set_serial(struct host *host, bool serial)
+{
+    host->serial = serial;
 }
 
 static bool take_token(struct host *host)

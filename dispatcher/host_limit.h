@@ -35,6 +35,13 @@ void host_limits_free(struct host_limits *limits);
 struct host *host_get(struct host_limits *limits, const char *url);
 void host_release(struct host *host);
 
+/**
+ * Whether the host has shown to speak HTTP/1 only, which takes a connection for each exchange under
+ * way. False at first.
+ */
+bool host_is_serial(const struct host *host);
+void host_set_serial(struct host *host, bool serial);
+
 /** True: go on at once; false: `enter` will be called later. Sets entry->host. */
 bool host_enter(struct host *host, struct host_entry *entry);
 /** After an exchange that was let in; lets the next ones in. */

@@ -1,7 +1,9 @@
 #include "dispatcher/http_client.h"
 
+#include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <utlist.h>
@@ -34,6 +36,7 @@ struct http_transfer {
     struct http_transfer *next;
     int64_t started_us;
     bool forbidden;
+    bool head_ended; /* a status without the rest of its head is no answer */
     size_t received;
     size_t kept;
     char keep[HTTP_KEEP_MAX + 1];
@@ -44,40 +47,39 @@ struct http_client {
     uv_loop_t *loop;
     uv_timer_t *timer; /* freed by its close callback */
     const struct address_guard *guard;
+    const struct trust *trust;
+    X509_STORE *store; /* NULL before the first TLS connection */
     int64_t connect_timeout_ms;
     struct http_transfer *idle;
     struct watch **watches; /* by descriptor */
     size_t watch_capacity;
 };
 
-static const char *const outcome_names[HTTP_OUTCOME_COUNT] = {
-    [HTTP_ANSWERED] = "status",          [HTTP_DNS_FAILED] = "dns",
-    [HTTP_REFUSED] = "refused",          [HTTP_FORBIDDEN] = "forbidden_address",
-    [HTTP_TLS_FAILED] = "tls",           [HTTP_TIMED_OUT] = "timeout",
-    [HTTP_BROKEN] = "broken_connection",
-};
-
-const char *http_outcome_name(enum http_outcome outcome)
-{
-    return outcome_names[outcome];
-}
-
 /* --- finishing --- */
+
+/** Whether the request could be sent: there was a connection, of TLS where that is asked for. */
+static bool was_connected(const struct http_transfer *transfer)
+{
+    curl_off_t at = 0;
+    curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &at);
+    return at > 0;
+}
 
 static enum http_outcome outcome_of(const struct http_transfer *transfer, CURLcode code,
                                     long status)
 {
-    if (status >= 200)
+    if (status >= 200 && transfer->head_ended)
         return HTTP_ANSWERED;
     if (transfer->forbidden)
         return HTTP_FORBIDDEN;
     switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_URL_MALFORMAT: /* a name that cannot be one */
         return HTTP_DNS_FAILED;
     case CURLE_COULDNT_CONNECT:
         return HTTP_REFUSED;
     case CURLE_OPERATION_TIMEDOUT:
-        return HTTP_TIMED_OUT;
+        return was_connected(transfer) ? HTTP_TIMED_OUT : HTTP_CONNECT_TIMED_OUT;
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CERTPROBLEM:
@@ -85,10 +87,28 @@ static enum http_outcome outcome_of(const struct http_transfer *transfer, CURLco
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_ISSUER_ERROR:
     case CURLE_SSL_INVALIDCERTSTATUS:
+    case CURLE_SSL_CLIENTCERT:
         return HTTP_TLS_FAILED;
     default:
         return HTTP_BROKEN;
     }
+}
+
+/** Only TLS offers HTTP/2. */
+static bool may_share_connection(const struct http_exchange *exchange)
+{
+    return strncasecmp(exchange->url, "https:", strlen("https:")) == 0;
+}
+
+static void learn_protocol(const struct http_transfer *transfer)
+{
+    const struct http_exchange *exchange = transfer->exchange;
+    long version = CURL_HTTP_VERSION_NONE;
+    if (!may_share_connection(exchange))
+        return;
+    curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_VERSION, &version);
+    if (version != CURL_HTTP_VERSION_NONE)
+        host_set_serial(exchange->host, version < CURL_HTTP_VERSION_2_0);
 }
 
 static void finish(struct http_transfer *transfer, CURLcode code)
@@ -100,6 +120,7 @@ static void finish(struct http_transfer *transfer, CURLcode code)
     curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
     if (status == 429 || status == 503)
         curl_easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &retry_after);
+    learn_protocol(transfer);
     transfer->keep[transfer->kept] = '\0';
     const struct http_result result = {
         .outcome = outcome_of(transfer, code, status),
@@ -262,6 +283,26 @@ static int on_close_socket(void *context, curl_socket_t socket)
     return close(socket);
 }
 
+/** A new connection's TLS context: it gets our certificates instead of libcurl's. */
+static CURLcode on_tls_context(CURL *easy, void *tls_context, void *context)
+{
+    (void)easy;
+    struct http_client *client = context;
+    if (!client->store)
+        client->store = trust_store_new(client->trust);
+    SSL_CTX_set1_cert_store(tls_context, client->store);
+    return CURLE_OK;
+}
+
+/** A line of a head, of informational answers too, or of what follows a chunked body. */
+static size_t on_header_line(char *line, size_t size, size_t count, void *context)
+{
+    (void)line;
+    struct http_transfer *transfer = context;
+    transfer->head_ended = size * count <= 2 || transfer->received > 0;
+    return size * count;
+}
+
 static size_t on_body(char *data, size_t size, size_t count, void *context)
 {
     struct http_transfer *transfer = context;
@@ -275,6 +316,21 @@ static size_t on_body(char *data, size_t size, size_t count, void *context)
 }
 
 /* --- exchanges --- */
+
+/**
+ * Without files libcurl adds nothing to the store that on_tls_context sets; and it does not copy
+ * their names for every request, of plain HTTP too. Its own cache must not bring back an older one.
+ */
+static void set_trust(CURL *easy, struct http_client *client)
+{
+    curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
+    curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+    curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, NULL);
+    curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, NULL);
+    curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
+    curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_tls_context);
+    curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, client);
+}
 
 static struct http_transfer *transfer_new(struct http_client *client)
 {
@@ -291,12 +347,15 @@ static struct http_transfer *transfer_new(struct http_client *client)
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "websub");
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)client->connect_timeout_ms);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header_line);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, client);
+    set_trust(easy, client);
     return transfer;
 }
 
@@ -316,6 +375,7 @@ static void begin(struct http_exchange *exchange)
         transfer = transfer_new(client);
     transfer->exchange = exchange;
     transfer->forbidden = false;
+    transfer->head_ended = false;
     transfer->received = 0;
     transfer->kept = 0;
     transfer->started_us = clock_monotonic_us();
@@ -323,6 +383,9 @@ static void begin(struct http_exchange *exchange)
     curl_easy_setopt(transfer->easy, CURLOPT_URL, exchange->url);
     curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, exchange->headers);
     curl_easy_setopt(transfer->easy, CURLOPT_TIMEOUT_MS, (long)exchange->timeout_ms);
+    /* Rather wait for a connection that is being made than make another: it may be shared. */
+    curl_easy_setopt(transfer->easy, CURLOPT_PIPEWAIT,
+                     (long)(may_share_connection(exchange) && !host_is_serial(exchange->host)));
     if (exchange->post_body) {
         curl_easy_setopt(transfer->easy, CURLOPT_POST, 1L);
         curl_easy_setopt(transfer->easy, CURLOPT_POSTFIELDSIZE_LARGE,
@@ -368,6 +431,7 @@ struct http_client *http_client_new(const struct http_client_options *options)
     struct http_client *client = xcalloc(1, sizeof(*client));
     client->loop = options->loop;
     client->guard = options->guard;
+    client->trust = options->trust;
     client->connect_timeout_ms = options->connect_timeout_ms;
     client->timer = xcalloc(1, sizeof(*client->timer));
     uv_timer_init(client->loop, client->timer);
@@ -394,5 +458,6 @@ void http_client_free(struct http_client *client)
     for (size_t i = 0; i < client->watch_capacity; i++)
         forget_watch(client, (curl_socket_t)i);
     free(client->watches);
+    X509_STORE_free(client->store);
     free(client);
 }

@@ -4,7 +4,10 @@
  *
  *  - only http and https, no redirects, no proxy from the environment, no cookies, no credentials;
  *  - the address that is really dialled is judged after DNS (common/address.h);
+ *  - certificates are verified (dispatcher/trust.h), the host's name in them too;
  *  - connect and total time-outs, and a bound on what is read of the answer.
+ *
+ * HTTP/2 where a TLS callback offers it: exchanges with one host then share a connection.
  *
  * All functions: @locality the loop's thread.
  */
@@ -19,25 +22,27 @@
 #include "common/address.h"
 #include "common/error.h"
 #include "dispatcher/host_limit.h"
+#include "dispatcher/trust.h"
 
 struct http_client;
 
 struct http_client_options {
     uv_loop_t *loop;
     const struct address_guard *guard;
+    const struct trust *trust;
     int64_t connect_timeout_ms;
 };
 
-/** What became of an exchange. Names for logs and metrics: http_outcome_name. */
+/** What became of an exchange. */
 enum http_outcome {
     HTTP_ANSWERED, /**< there is a status; the rest of the answer may have been cut off */
     HTTP_DNS_FAILED,
     HTTP_REFUSED,   /**< no connection */
     HTTP_FORBIDDEN, /**< the guard refused the address */
     HTTP_TLS_FAILED,
-    HTTP_TIMED_OUT,
+    HTTP_CONNECT_TIMED_OUT, /**< no connection in time; finding the address and TLS included */
+    HTTP_TIMED_OUT,         /**< a connection, but no answer in time */
     HTTP_BROKEN, /**< the connection ended without an answer, or the answer was no HTTP */
-    HTTP_OUTCOME_COUNT
 };
 
 struct http_result {
@@ -46,7 +51,7 @@ struct http_result {
     int64_t retry_after_ms; /**< of the Retry-After header; 0: none */
     bool complete;          /**< the whole answer arrived */
     size_t received;        /**< bytes of the answer's body that arrived */
-    const char *body;       /**< the first keep_bytes of them, NUL-terminated */
+    const char *body;       /**< the first keep_bytes of them, NUL-terminated: any bytes */
     int64_t duration_us;
 };
 
@@ -77,7 +82,5 @@ void http_client_free(struct http_client *client);
 void http_client_start(struct http_client *client, struct http_exchange *exchange);
 /** Gives an exchange up: `done` will not be called. */
 void http_client_cancel(struct http_client *client, struct http_exchange *exchange);
-
-const char *http_outcome_name(enum http_outcome outcome);
 
 #endif

@@ -1,7 +1,7 @@
 #include "dispatcher/http_reason.h"
 
 static const char *const names[HTTP_REASON_COUNT] = {
-    [HTTP_REASON_NONE] = "none",
+    [HTTP_REASON_NONE] = "status_2xx",
     [HTTP_REASON_REDIRECT] = "status_3xx",
     [HTTP_REASON_GONE] = "status_410",
     [HTTP_REASON_CLIENT_ERROR] = "status_4xx",
@@ -47,6 +47,8 @@ enum http_reason http_result_reason(const struct http_result *result)
         return HTTP_REASON_FORBIDDEN;
     case HTTP_TLS_FAILED:
         return HTTP_REASON_TLS;
+    case HTTP_CONNECT_TIMED_OUT:
+        return HTTP_REASON_CONNECT_TIMEOUT;
     case HTTP_TIMED_OUT:
         return HTTP_REASON_TIMEOUT;
     default:

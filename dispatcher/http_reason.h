@@ -5,7 +5,7 @@
 #include "dispatcher/http_client.h"
 
 enum http_reason {
-    HTTP_REASON_NONE, /**< it was answered 2xx */
+    HTTP_REASON_NONE, /**< 2xx: a failure only as the wrong answer to a verification */
     HTTP_REASON_REDIRECT,
     HTTP_REASON_GONE, /**< 410 */
     HTTP_REASON_CLIENT_ERROR,

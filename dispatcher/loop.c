@@ -290,6 +290,7 @@ struct loop *loop_new(struct dispatcher *dispatcher, int index)
     const struct http_client_options options = {
         .loop = &loop->uv,
         .guard = &dispatcher->guard,
+        .trust = dispatcher->trust,
         .connect_timeout_ms = dispatcher->config.dispatcher.connect_timeout,
     };
     loop->signer = signer_new();

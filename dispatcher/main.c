@@ -40,6 +40,9 @@ static bool is_ready(void *context, const char **reason)
 static int open_dispatcher(struct dispatcher *dispatcher, struct error *error)
 {
     const struct config *config = &dispatcher->config;
+    dispatcher->trust = trust_new(config->security.extra_ca_file, error);
+    if (!dispatcher->trust)
+        return error_prefix(error, "security.extra_ca_file");
     if (kafka_admin_prepare(config, &dispatcher->names, stop_requested, &dispatcher->layout,
                             error) != 0)
         return -1;
@@ -110,6 +113,10 @@ static int check_config(const struct config *config, struct error *error)
     if (address_guard_init(&guard, networks->items, networks->count, error) != 0)
         return error_prefix(error, "security.allowed_callback_networks");
     address_guard_fini(&guard);
+    struct trust *trust = trust_new(config->security.extra_ca_file, error);
+    if (!trust)
+        return error_prefix(error, "security.extra_ca_file");
+    trust_free(trust);
     return 0;
 }
 
@@ -163,6 +170,7 @@ int main(int argc, char **argv)
     close_dispatcher(&dispatcher);
     kafka_names_fini(&dispatcher.names);
     address_guard_fini(&dispatcher.guard);
+    trust_free(dispatcher.trust);
     metrics_free(metrics);
     config_fini(&dispatcher.config);
     curl_global_cleanup();

@@ -224,6 +224,8 @@ class _Server(socketserver.ThreadingTCPServer):
 class Subscriber:
     """The server; start and stop may alternate, the port and the endpoints stay."""
 
+    scheme = "http"
+
     def __init__(self) -> None:
         self._endpoints: dict[str, Endpoint] = {}
         self._numbers = itertools.count(1)
@@ -233,9 +235,12 @@ class Subscriber:
 
     def start(self) -> None:
         assert self._server is None
-        self._server = _Server(self.port, self)
+        self._server = self._new_server()
         self.port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def _new_server(self) -> "_Server":
+        return _Server(self.port, self)
 
     def stop(self) -> None:
         """New connections are refused and the open ones closed, as when the machine reboots."""
@@ -249,7 +254,7 @@ class Subscriber:
     def endpoint(self, name: str = "callback", query: str = "") -> Endpoint:
         """A new callback with a path of its own; `query` is appended to its URL as it is."""
         path = f"/{name}-{next(self._numbers)}"
-        endpoint = Endpoint(f"http://127.0.0.1:{self.port}{path}" + (f"?{query}" if query else ""))
+        endpoint = Endpoint(f"{self.scheme}://127.0.0.1:{self.port}{path}" + (f"?{query}" if query else ""))
         self._endpoints[path] = endpoint
         return endpoint
 
