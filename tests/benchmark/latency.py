@@ -12,8 +12,9 @@ from .table import Row, milliseconds, quantile_row
 from .tools import Sink
 
 RATE = 50
-# The first messages find a broker whose code is not compiled yet.
-WARM_UP_SECONDS = 3
+# The first messages find a broker whose code is not compiled yet, and partitions that nobody has touched.
+WARM_UP_SECONDS = 5
+WARM_UP_RATE = 200
 # As many topics get a Kafka topic of their own by default (messages.dedicated_limit).
 DEDICATED = 100
 
@@ -53,7 +54,8 @@ def _publish_steadily(
     """The reports of publisher and sink."""
     seconds = 4 if bench.quick else 12
     port = suite["hub-0"].port
-    tools.publish(port, topic, "--rate", RATE, *arguments, seconds=WARM_UP_SECONDS)
+    warm_up = tools.publish(port, topic, "--rate", WARM_UP_RATE, *arguments, seconds=WARM_UP_SECONDS)
+    sink.wait_deliveries(warm_up["accepted"])
     sink.reset()
     published = tools.publish(port, topic, "--rate", RATE, *arguments, seconds=seconds)
     return published, sink.wait_deliveries(published["accepted"])

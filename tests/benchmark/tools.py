@@ -49,15 +49,23 @@ class Sink:
         self.process = ManagedProcess(name, [program("sink"), *arguments], directory / f"{name}.log")
         self._connection: http.client.HTTPConnection | None = None
 
-    def __enter__(self) -> "Sink":
+    def start(self) -> None:
         self.process.start()
         wait_for(self._answers, f"{self.process.name} answers")
+
+    def stop(self) -> None:
+        """Its ports refuse connections until it is started again."""
+        if self._connection:
+            self._connection.close()
+        self._connection = None
+        self.process.kill()
+
+    def __enter__(self) -> "Sink":
+        self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._connection:
-            self._connection.close()
-        self.process.kill()
+        self.stop()
 
     def url(self, path: str, port: int = 0) -> str:
         return f"http://127.0.0.1:{self.ports[port]}/{path}"
