@@ -11,7 +11,9 @@
 #include "dispatcher/link.h"
 #include "dispatcher/tail.h"
 
-enum { TICK_MS = 1000 };
+/* Position events in a second: when all subscriptions are behind, the consolidator has other work
+ * as well. Who has to wait only holds its shard's offset back for longer. */
+enum { TICK_MS = 1000, TICK_EVENTS = 500 };
 
 /* --- logs and progress --- */
 
@@ -254,6 +256,7 @@ static void on_tick(uv_timer_t *timer)
     struct subscription *subscription, *next;
     struct loop_census census = {0};
     int64_t now = clock_monotonic_ms();
+    loop->tick_events_left = TICK_EVENTS;
     DL_FOREACH_SAFE2(loop->restless, subscription, next, restless_next)
     {
         if (!subscription->revoked)

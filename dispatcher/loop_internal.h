@@ -111,6 +111,7 @@ struct loop {
     struct signer *signer;
     struct subscription *subscriptions;
     struct subscription *restless; /**< those that the tick is for */
+    unsigned tick_events_left;     /**< position events that this tick may still write */
     struct loop_stats stats;
     struct partition_progress *progress; /**< by partition */
     struct coverage *coverage;

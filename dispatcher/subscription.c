@@ -145,29 +145,37 @@ void subscription_tell(struct subscription *s, enum event_type type, const char 
     s->told_offset = event.offset;
 }
 
-void subscription_tick(struct subscription *s, int64_t now_ms)
+/** What state is to be told of the subscription's position now; EVENT_TYPE_COUNT: nothing. */
+static enum event_type due_event(const struct subscription *s, int64_t now_ms)
 {
     int64_t detach_after = s->loop->dispatcher->config.dispatcher.detach_after;
+    bool late = s->is_behind && now_ms - s->behind_since_ms > detach_after;
+    if (s->status == SUBSCRIPTION_ENDING)
+        return EVENT_DELIVERY_GONE;
+    if (!s->position.detached)
+        return late || s->status == SUBSCRIPTION_LAPSED ? EVENT_DELIVERY_DETACHED
+                                                        : EVENT_TYPE_COUNT;
+    if (s->status == SUBSCRIPTION_LAPSED)
+        return EVENT_TYPE_COUNT;
+    if (s->in_log && !s->backlog && !s->requested && !late)
+        return EVENT_DELIVERY_ATTACHED;
+    bool progressed = subscription_standing(s) != s->told_offset;
+    return progressed && now_ms - s->told_ms > PROGRESS_MS ? EVENT_DELIVERY_PROGRESSED
+                                                           : EVENT_TYPE_COUNT;
+}
+
+void subscription_tick(struct subscription *s, int64_t now_ms)
+{
     if (!s->in_log && !s->requested && !s->retry)
         subscription_pump(s);
-    if (s->event_sent_ms > 0 && now_ms - s->event_sent_ms < EVENT_AGAIN_MS)
+    if (s->loop->tick_events_left == 0 ||
+        (s->event_sent_ms > 0 && now_ms - s->event_sent_ms < EVENT_AGAIN_MS))
         return;
-    if (s->status == SUBSCRIPTION_ENDING) {
-        subscription_tell(s, EVENT_DELIVERY_GONE, NULL);
+    enum event_type type = due_event(s, now_ms);
+    if (type == EVENT_TYPE_COUNT)
         return;
-    }
-    bool late = s->is_behind && now_ms - s->behind_since_ms > detach_after;
-    if (s->status == SUBSCRIPTION_LAPSED) {
-        if (!s->position.detached)
-            subscription_tell(s, EVENT_DELIVERY_DETACHED, NULL);
-    } else if (!s->position.detached && late) {
-        subscription_tell(s, EVENT_DELIVERY_DETACHED, NULL);
-    } else if (s->position.detached && s->in_log && !s->backlog && !s->requested && !late) {
-        subscription_tell(s, EVENT_DELIVERY_ATTACHED, NULL);
-    } else if (s->position.detached && subscription_standing(s) != s->told_offset &&
-               now_ms - s->told_ms > PROGRESS_MS) {
-        subscription_tell(s, EVENT_DELIVERY_PROGRESSED, NULL);
-    }
+    s->loop->tick_events_left--;
+    subscription_tell(s, type, NULL);
 }
 
 /* --- making, changing and freeing --- */
