@@ -3,12 +3,18 @@
 #include <errno.h>
 #include <openssl/evp.h>
 #include <openssl/sha.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
 #include "common/clock.h"
 #include "common/panic.h"
+
+struct part {
+    const char *bytes;
+    size_t length;
+};
 
 static void write_hex(const uint8_t *bytes, size_t count, char *out)
 {
@@ -20,37 +26,47 @@ static void write_hex(const uint8_t *bytes, size_t count, char *out)
     *out = '\0';
 }
 
-static void write_id(EVP_MD_CTX *context, char out[ID_HEX_SIZE])
+static EVP_MD *sha256;
+static pthread_once_t sha256_once = PTHREAD_ONCE_INIT;
+
+/* EVP_sha256() would be looked up again by each digest, which costs more than the digest. */
+static void fetch_sha256(void)
 {
-    uint8_t digest[SHA256_DIGEST_LENGTH];
-    ENSURE(EVP_DigestFinal_ex(context, digest, NULL) == 1);
-    write_hex(digest, (ID_HEX_SIZE - 1) / 2, out);
+    sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    ENSURE(sha256 != NULL);
 }
 
-static EVP_MD_CTX *start_digest(void)
+/** SHA-256 over `parts`, one after the other; NULL ends them. */
+static void hash_parts(const struct part *part, uint8_t digest[SHA256_DIGEST_LENGTH])
 {
+    ENSURE(pthread_once(&sha256_once, fetch_sha256) == 0);
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     ENSURE(context != NULL);
-    ENSURE(EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1);
-    return context;
+    ENSURE(EVP_DigestInit_ex2(context, sha256, NULL) == 1);
+    for (; part->bytes; part++)
+        ENSURE(EVP_DigestUpdate(context, part->bytes, part->length) == 1);
+    ENSURE(EVP_DigestFinal_ex(context, digest, NULL) == 1);
+    EVP_MD_CTX_free(context);
+}
+
+static void write_id(const struct part *parts, char out[ID_HEX_SIZE])
+{
+    uint8_t digest[SHA256_DIGEST_LENGTH];
+    hash_parts(parts, digest);
+    write_hex(digest, (ID_HEX_SIZE - 1) / 2, out);
 }
 
 void id_subscription(const char *topic, const char *callback, char out[ID_HEX_SIZE])
 {
-    EVP_MD_CTX *context = start_digest();
-    ENSURE(EVP_DigestUpdate(context, topic, strlen(topic)) == 1);
-    ENSURE(EVP_DigestUpdate(context, "\n", 1) == 1);
-    ENSURE(EVP_DigestUpdate(context, callback, strlen(callback)) == 1);
-    write_id(context, out);
-    EVP_MD_CTX_free(context);
+    const struct part parts[] = {
+        {topic, strlen(topic)}, {"\n", 1}, {callback, strlen(callback)}, {NULL, 0}};
+    write_id(parts, out);
 }
 
 void id_topic(const char *topic, char out[ID_HEX_SIZE])
 {
-    EVP_MD_CTX *context = start_digest();
-    ENSURE(EVP_DigestUpdate(context, topic, strlen(topic)) == 1);
-    write_id(context, out);
-    EVP_MD_CTX_free(context);
+    const struct part parts[] = {{topic, strlen(topic)}, {NULL, 0}};
+    write_id(parts, out);
 }
 
 static void fill_random(uint8_t *bytes, size_t count)
@@ -95,7 +111,7 @@ int32_t id_partition(const char *key, size_t length, int32_t partitions)
 {
     ENSURE(partitions > 0);
     uint8_t digest[SHA256_DIGEST_LENGTH];
-    SHA256((const uint8_t *)key, length, digest);
+    hash_parts((const struct part[]){{key, length}, {NULL, 0}}, digest);
     uint64_t number = 0;
     for (int i = 0; i < 8; i++)
         number = number << 8 | digest[i];
