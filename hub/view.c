@@ -21,6 +21,7 @@ enum { POLL_MS = 50, BATCH = 1000, WATERMARK_MS = 2000, WARM_UP_MS = 2000 };
 
 struct known_topic {
     struct view_topic at;
+    int32_t shard;
     bool dedicated;
     UT_hash_handle hh;
     char topic[];
@@ -58,13 +59,34 @@ struct view {
 
 /* --- lookups and waits --- */
 
-static bool lookup(struct view *view, const char *topic, struct view_topic *found)
+static int32_t shard_of(const struct view *view, const char *topic)
+{
+    char *key = id_topic_key(topic);
+    int32_t number = id_partition(key, strlen(key), view->shard_count);
+    free(key);
+    return number;
+}
+
+static struct known_topic *find_topic(struct view *view, const char *topic)
 {
     struct known_topic *known;
     HASH_FIND_STR(view->topics, topic, known);
+    return known;
+}
+
+/** Fills `found` when the topic is known; call with the lock held. */
+static bool lookup(struct view *view, const char *topic, struct view_topic *found)
+{
+    const struct known_topic *known = find_topic(view, topic);
     if (known)
         *found = known->at;
     return known != NULL;
+}
+
+/** Whether the view contains what was written through this hub; call with the lock held. */
+static bool is_current(const struct shard *shard)
+{
+    return shard->folded >= shard->required;
 }
 
 static void wake_end_thread(struct view *view)
@@ -73,16 +95,29 @@ static void wake_end_thread(struct view *view)
     pthread_cond_signal(&view->work);
 }
 
+/** Most questions: a known topic, and nothing that the view does not contain was written through
+ * this hub. */
+static bool resolve_known(struct view *view, struct view_wait *wait)
+{
+    pthread_mutex_lock(&view->lock);
+    const struct known_topic *known = find_topic(view, wait->topic);
+    bool found = known && is_current(&view->shards[known->shard]);
+    if (found)
+        wait->found = known->at;
+    pthread_mutex_unlock(&view->lock);
+    return found;
+}
+
 void view_resolve(struct view *view, struct view_wait *wait)
 {
-    char *key = id_topic_key(wait->topic);
-    wait->partition = id_partition(key, strlen(key), view->shard_count);
-    free(key);
-
+    if (resolve_known(view, wait)) {
+        wait->done(wait, VIEW_FOUND);
+        return;
+    }
+    wait->partition = shard_of(view, wait->topic);
     pthread_mutex_lock(&view->lock);
     struct shard *shard = &view->shards[wait->partition];
-    bool current = shard->folded >= shard->required;
-    bool found = current && lookup(view, wait->topic, &wait->found);
+    bool found = is_current(shard) && lookup(view, wait->topic, &wait->found);
     bool refused = !found && atomic_load(&view->stopping);
     if (!found && !refused) {
         wait->target = TARGET_WANTED;
@@ -143,8 +178,7 @@ static void settle_waits(struct view *view)
 
 static void forget_topic(struct view *view, const char *topic)
 {
-    struct known_topic *known;
-    HASH_FIND_STR(view->topics, topic, known);
+    struct known_topic *known = find_topic(view, topic);
     if (!known)
         return;
     HASH_DEL(view->topics, known);
@@ -159,6 +193,7 @@ static void learn_topic(struct view *view, const struct topic_state *topic)
     memcpy(known->topic, topic->topic, length);
     known->at.messages = message_topics_get(view->message_topics, topic->location.kafka_topic);
     known->at.partition = topic->location.partition;
+    known->shard = shard_of(view, topic->topic);
     known->dedicated = strcmp(topic->location.kafka_topic, view->names->pool) != 0;
     view->dedicated += known->dedicated;
     HASH_ADD_STR(view->topics, topic, known);
