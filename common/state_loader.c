@@ -6,11 +6,12 @@
 #include "common/log.h"
 #include "common/panic.h"
 
-enum { POLL_MS = 100, WATERMARK_MS = 5000 };
+enum { POLL_MS = 100, WATERMARK_MS = 5000, BATCH = 1000 };
 
 struct state_loader {
-    rd_kafka_t *reader;     /* read_committed */
-    rd_kafka_t *watermarks; /* read_uncommitted: tells the end including undecided transactions */
+    rd_kafka_t *reader;      /* read_committed */
+    rd_kafka_queue_t *queue; /* of the reader */
+    rd_kafka_t *watermarks;  /* read_uncommitted: tells the end including undecided transactions */
     char *topic;
     struct counter *malformed;
 };
@@ -33,6 +34,7 @@ struct state_loader *state_loader_new(const struct config *config, const struct 
     loader->reader = kafka_client_new(config, RD_KAFKA_CONSUMER, reader, NULL, NULL, error);
     if (loader->reader) {
         rd_kafka_poll_set_consumer(loader->reader);
+        loader->queue = rd_kafka_queue_get_consumer(loader->reader);
         loader->watermarks =
             kafka_client_new(config, RD_KAFKA_CONSUMER, watermarks, NULL, NULL, error);
     }
@@ -47,6 +49,8 @@ void state_loader_free(struct state_loader *loader)
 {
     if (!loader)
         return;
+    if (loader->queue)
+        rd_kafka_queue_destroy(loader->queue);
     if (loader->reader)
         rd_kafka_destroy(loader->reader);
     if (loader->watermarks)
@@ -72,48 +76,100 @@ void state_take_message(const rd_kafka_message_t *message, state_record_fn take,
     state_record_fini(&record);
 }
 
-static int read_to_end(struct state_loader *loader, int64_t end, int timeout_ms,
-                       state_record_fn take, void *context, struct error *error)
+/** A partition that is being read. */
+struct target {
+    int32_t partition;
+    int64_t low, end; /* reading begins at `low`, and is done when `end` is reached */
+    bool done;
+};
+
+/** Looks up where `count` partitions begin and end. */
+static int find_ends(struct state_loader *loader, const int32_t *partitions, size_t count,
+                     struct target *targets, struct error *error)
 {
-    int64_t deadline = clock_monotonic_ms() + timeout_ms;
-    for (;;) {
-        rd_kafka_message_t *message = rd_kafka_consumer_poll(loader->reader, POLL_MS);
-        if (!message) {
-            if (clock_monotonic_ms() > deadline)
-                return error_set(error, ERROR_TIMEOUT, true, "the state topic cannot be read");
-            continue;
-        }
-        /* At the last stable offset, which may be before the end: then there is more to come. */
-        bool done = message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF && message->offset >= end;
-        if (!message->err) {
-            state_take_message(message, take, context, loader->malformed);
-            deadline = clock_monotonic_ms() + timeout_ms;
-        } else if (message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-            log_warning("state.read_failed", LOG_STR("reason", rd_kafka_message_errstr(message)));
-        }
-        rd_kafka_message_destroy(message);
-        if (done)
-            return 0;
+    for (size_t i = 0; i < count; i++) {
+        struct target *target = &targets[i];
+        target->partition = partitions[i];
+        rd_kafka_resp_err_t code =
+            rd_kafka_query_watermark_offsets(loader->watermarks, loader->topic, partitions[i],
+                                             &target->low, &target->end, WATERMARK_MS);
+        if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+            return kafka_error(error, code, "end of the state topic");
+        target->done = target->low >= target->end;
     }
+    return 0;
 }
 
-int state_loader_load(struct state_loader *loader, int32_t partition, int timeout_ms,
-                      state_record_fn take, void *context, struct error *error)
+static int assign(struct state_loader *loader, const struct target *targets, size_t count,
+                  struct error *error)
 {
-    int64_t low, end;
-    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
-        loader->watermarks, loader->topic, partition, &low, &end, WATERMARK_MS);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return kafka_error(error, code, "end of the state topic");
-    if (low >= end)
-        return 0;
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(list, loader->topic, partition)->offset = low;
-    code = rd_kafka_assign(loader->reader, list);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
+    for (size_t i = 0; i < count; i++)
+        if (!targets[i].done)
+            rd_kafka_topic_partition_list_add(list, loader->topic, targets[i].partition)->offset =
+                targets[i].low;
+    rd_kafka_resp_err_t code = rd_kafka_assign(loader->reader, list);
     rd_kafka_topic_partition_list_destroy(list);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return kafka_error(error, code, "assigning the state topic");
-    int result = read_to_end(loader, end, timeout_ms, take, context, error);
-    rd_kafka_assign(loader->reader, NULL);
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR
+               ? 0
+               : kafka_error(error, code, "assigning the state topic");
+}
+
+static size_t count_open(const struct target *targets, size_t count)
+{
+    size_t open = 0;
+    for (size_t i = 0; i < count; i++)
+        open += !targets[i].done;
+    return open;
+}
+
+/** An end of a partition that comes at the last stable offset may be before its real end: then
+ * there is more to come. */
+static void on_end(struct target *targets, size_t count, const rd_kafka_message_t *message)
+{
+    for (size_t i = 0; i < count; i++)
+        if (targets[i].partition == message->partition && message->offset >= targets[i].end)
+            targets[i].done = true;
+}
+
+static int read_to_ends(struct state_loader *loader, struct target *targets, size_t count,
+                        int timeout_ms, state_record_fn take, void *context, struct error *error)
+{
+    int64_t deadline = clock_monotonic_ms() + timeout_ms;
+    while (count_open(targets, count) > 0) {
+        rd_kafka_message_t *messages[BATCH];
+        size_t got = kafka_consume(loader->queue, POLL_MS, messages, BATCH);
+        int64_t now = clock_monotonic_ms();
+        if (got == 0 && now > deadline)
+            return error_set(error, ERROR_TIMEOUT, true, "the state topic cannot be read");
+        for (size_t i = 0; i < got; i++) {
+            const rd_kafka_message_t *message = messages[i];
+            if (!message->err) {
+                state_take_message(message, take, context, loader->malformed);
+                deadline = now + timeout_ms;
+            } else if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+                on_end(targets, count, message);
+            } else {
+                log_warning("state.read_failed",
+                            LOG_STR("reason", rd_kafka_message_errstr(message)));
+            }
+            rd_kafka_message_destroy(messages[i]);
+        }
+    }
+    return 0;
+}
+
+int state_loader_load(struct state_loader *loader, const int32_t *partitions, size_t count,
+                      int timeout_ms, state_record_fn take, void *context, struct error *error)
+{
+    struct target *targets = xcalloc(count, sizeof(*targets));
+    int result = find_ends(loader, partitions, count, targets, error);
+    if (result == 0 && count_open(targets, count) > 0) {
+        result = assign(loader, targets, count, error);
+        if (result == 0)
+            result = read_to_ends(loader, targets, count, timeout_ms, take, context, error);
+        rd_kafka_assign(loader->reader, NULL);
+    }
+    free(targets);
     return result;
 }

@@ -18,14 +18,15 @@ struct state_loader *state_loader_new(const struct config *config, const struct 
 void state_loader_free(struct state_loader *loader);
 
 /**
- * Reads `partition` completely: up to the end of what was written, including a transaction that was
- * decided but whose marker has not arrived yet. (Reading only to the last stable offset could miss
- * the records of a transaction whose offsets are committed already.)
+ * Reads `count` partitions completely, all of them at the same time: each up to the end of what was
+ * written, including a transaction that was decided but whose marker has not arrived yet. (Reading
+ * only to the last stable offset could miss the records of a transaction whose offsets are
+ * committed already.) Records of one partition come in order.
  *
  * ERROR_TIMEOUT after `timeout_ms` without any progress; then records may have been passed already.
  */
-int state_loader_load(struct state_loader *loader, int32_t partition, int timeout_ms,
-                      state_record_fn take, void *context, struct error *error);
+int state_loader_load(struct state_loader *loader, const int32_t *partitions, size_t count,
+                      int timeout_ms, state_record_fn take, void *context, struct error *error);
 
 /**
  * Decodes a consumed state message and hands it to `take`; a malformed one is logged

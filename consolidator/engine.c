@@ -23,34 +23,65 @@ enum {
 static void on_state_record(void *context, int32_t partition, const char *key, size_t key_length,
                             struct state_record *record)
 {
-    (void)partition;
-    partition_load(context, key, key_length, record);
-}
-
-static int open_partition(struct engine *engine, int32_t number, int64_t committed,
-                          struct error *error)
-{
-    struct partition *partition = partition_new(number, engine->config->consolidator.resume_window);
-    if (state_loader_load(engine->loader, number, LOAD_MS, on_state_record, partition, error) !=
-        0) {
-        partition_free(partition);
-        return -1;
-    }
-    partition->folded = committed >= 0 ? committed : 0;
-    partition_free(engine->partitions[number]);
-    engine->partitions[number] = partition;
-    engine->eof[number] = -1;
-    log_info("consolidator.partition_opened", LOG_INT("partition", number),
-             LOG_INT("offset", partition->folded),
-             LOG_INT("subscriptions", HASH_CNT(by_id, partition->entities.subscriptions)),
-             LOG_INT("topics", HASH_CNT(by_topic, partition->entities.topics)));
-    return 0;
+    struct engine *engine = context;
+    partition_load(engine->partitions[partition], key, key_length, record);
 }
 
 static void close_partition(struct engine *engine, int32_t number)
 {
     partition_free(engine->partitions[number]);
     engine->partitions[number] = NULL;
+}
+
+/** Fetches the committed offsets of `list` into it. */
+static int fetch_committed(struct engine *engine, rd_kafka_topic_partition_list_t *list,
+                           struct error *error)
+{
+    rd_kafka_resp_err_t code = rd_kafka_committed(engine->consumer, list, COMMITTED_MS);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return kafka_error(error, code, "committed offsets");
+    for (int i = 0; i < list->cnt; i++) {
+        const rd_kafka_topic_partition_t *at = &list->elems[i];
+        if (at->err != RD_KAFKA_RESP_ERR_NO_ERROR)
+            return kafka_error(error, at->err, "committed offset");
+        if (at->partition >= engine->partition_count)
+            return error_set(error, ERROR_CONFIG, false,
+                             "the events topic got more partitions: restart all programs");
+    }
+    return 0;
+}
+
+/** Reads the state of the partitions of `list`, in place of what memory has of them. */
+static int load_partitions(struct engine *engine, const rd_kafka_topic_partition_list_t *list,
+                           struct error *error)
+{
+    int32_t *numbers = xcalloc((size_t)list->cnt, sizeof(*numbers));
+    for (int i = 0; i < list->cnt; i++) {
+        numbers[i] = list->elems[i].partition;
+        close_partition(engine, numbers[i]);
+        engine->partitions[numbers[i]] =
+            partition_new(numbers[i], engine->config->consolidator.resume_window);
+    }
+    int result = state_loader_load(engine->loader, numbers, (size_t)list->cnt, LOAD_MS,
+                                   on_state_record, engine, error);
+    /* What is there only in part must not be taken for the state. */
+    for (int i = 0; i < list->cnt && result != 0; i++)
+        close_partition(engine, numbers[i]);
+    free(numbers);
+    return result;
+}
+
+static void start_folding(struct engine *engine, rd_kafka_topic_partition_t *at)
+{
+    struct partition *partition = engine->partitions[at->partition];
+    partition->folded = at->offset >= 0 ? at->offset : 0;
+    if (at->offset < 0)
+        at->offset = RD_KAFKA_OFFSET_BEGINNING;
+    engine->eof[at->partition] = -1;
+    log_info("consolidator.partition_opened", LOG_INT("partition", partition->number),
+             LOG_INT("offset", partition->folded),
+             LOG_INT("subscriptions", HASH_CNT(by_id, partition->entities.subscriptions)),
+             LOG_INT("topics", HASH_CNT(by_topic, partition->entities.topics)));
 }
 
 /**
@@ -60,21 +91,10 @@ static void close_partition(struct engine *engine, int32_t number)
 static int open_partitions(struct engine *engine, rd_kafka_topic_partition_list_t *list,
                            struct error *error)
 {
-    rd_kafka_resp_err_t code = rd_kafka_committed(engine->consumer, list, COMMITTED_MS);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return kafka_error(error, code, "committed offsets");
-    for (int i = 0; i < list->cnt; i++) {
-        rd_kafka_topic_partition_t *at = &list->elems[i];
-        if (at->err != RD_KAFKA_RESP_ERR_NO_ERROR)
-            return kafka_error(error, at->err, "committed offset");
-        if (at->partition >= engine->partition_count)
-            return error_set(error, ERROR_CONFIG, false,
-                             "the events topic got more partitions: restart all programs");
-        if (open_partition(engine, at->partition, at->offset, error) != 0)
-            return -1;
-        if (at->offset < 0)
-            at->offset = RD_KAFKA_OFFSET_BEGINNING;
-    }
+    if (fetch_committed(engine, list, error) != 0 || load_partitions(engine, list, error) != 0)
+        return -1;
+    for (int i = 0; i < list->cnt; i++)
+        start_folding(engine, &list->elems[i]);
     return 0;
 }
 
