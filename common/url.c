@@ -44,7 +44,7 @@ static int check_bytes(const char *url, struct error *error)
         if (byte >= 0x80)
             return error_set(error, ERROR_INVALID, false,
                              "contains a character that is not ASCII and must be percent-encoded");
-        if (strchr("\\\"<>", byte))
+        if (byte == '\\' || byte == '"' || byte == '<' || byte == '>')
             return error_set(error, ERROR_INVALID, false,
                              "contains '%c', which must be percent-encoded", byte);
         if (byte == '#')
@@ -141,10 +141,10 @@ void url_append_query(struct buffer *out, const char *url, const char *parameter
 
 static void append_lower(struct buffer *out, const char *text)
 {
-    for (; *text; text++) {
-        char c = (char)tolower((unsigned char)*text);
-        buffer_append(out, &c, 1);
-    }
+    size_t start = out->length;
+    buffer_append_string(out, text);
+    for (char *c = out->data + start; *c; c++)
+        *c = (char)tolower((unsigned char)*c);
 }
 
 int url_origin(const char *url, struct buffer *out)
@@ -156,7 +156,8 @@ int url_origin(const char *url, struct buffer *out)
     append_lower(out, parts.scheme);
     buffer_append_string(out, "://");
     append_lower(out, parts.host);
-    buffer_append_format(out, ":%s", parts.port);
+    buffer_append_string(out, ":");
+    buffer_append_string(out, parts.port);
     parts_fini(&parts);
     return 0;
 }
