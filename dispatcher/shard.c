@@ -109,6 +109,14 @@ static void start_job(struct shard *shard, struct shard_member *member,
     strcpy(member->job, job);
 }
 
+/** Frees what a loop knows by the channel: less to hand over, and freed where it was allocated. */
+static void drop_names(struct subscription_state *state)
+{
+    free(state->topic);
+    state->topic = NULL;
+    location_fini(&state->location);
+}
+
 /** Makes the loops do what `state` (taken over) says. */
 static void apply(struct shard *shard, struct shard_member *member, struct dispatcher *dispatcher,
                   struct channels *channels, struct subscription_state *state)
@@ -118,6 +126,7 @@ static void apply(struct shard *shard, struct shard_member *member, struct dispa
     if (wants_messages(state)) {
         struct channel *channel = channels_get(channels, &state->location, state->topic);
         struct shard_offset *offset = shard_get_offset(shard, channel->partition);
+        drop_names(state);
         loop_put(dispatcher->loops[member->loop], shard->number, channel, state,
                  position_resume(&state->position, &offset->commit));
         member->in_loop = true;
