@@ -1,7 +1,7 @@
 /*
  * bench-ingest: the baseline of publishing. libmicrohttpd and librdkafka and nothing else: whatever
- * is posted is written to one partition with acks=all, and answered 200 when Kafka has confirmed
- * it.
+ * is posted is written to one partition by an idempotent producer with acks=all, and answered 200
+ * when Kafka has confirmed it.
  */
 #include <argp.h>
 #include <arpa/inet.h>
@@ -116,7 +116,14 @@ static void open_producer(struct ingest *ingest)
     char problem[256];
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     const char *const properties[][2] = {
-        {"bootstrap.servers", ingest->servers}, {"acks", "all"}, {"linger.ms", ingest->linger_ms}};
+        {"bootstrap.servers", ingest->servers},
+        {"acks", "all"},
+        {"linger.ms", ingest->linger_ms},
+        /* Lets at most five requests be under way, so that what comes meanwhile is sent together.
+         * Without it and without lingering each message is a request of its own. */
+        {"enable.idempotence", "true"},
+        {"socket.nagle.disable", "true"},
+    };
     for (size_t i = 0; i < sizeof(properties) / sizeof(properties[0]); i++)
         if (rd_kafka_conf_set(conf, properties[i][0], properties[i][1], problem, sizeof(problem)) !=
             RD_KAFKA_CONF_OK)
