@@ -7,6 +7,13 @@
 #include "common/metrics.h"
 #include "common/state.h"
 
+/**
+ * A property for whoever reads the state topic from its beginning. librdkafka looks only once a
+ * second whether a queue that was full has room again, so what it holds must last about as long;
+ * 100,000 records, the default, do not. Its bound in bytes (64 MiB) is what counts now.
+ */
+#define STATE_READER_QUEUE "queued.min.messages", "1000000"
+
 struct state_loader;
 
 /** Called for each well-formed record in order; takes over what it sets to NULL in `*record`. */

@@ -207,6 +207,7 @@ static int join(struct control *control, struct error *error)
         {"heartbeat.interval.ms", heartbeat},
         /* A shard that is added waits until the fetch that is under way returns. */
         {"fetch.wait.max.ms", "100"},
+        {STATE_READER_QUEUE},
         {NULL, NULL},
     };
     control->rk =
