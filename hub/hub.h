@@ -35,7 +35,8 @@ struct hub {
     struct config config;
     struct kafka_names names;
     struct kafka_layout layout;
-    struct kafka_producer *producer;
+    struct kafka_producer *producer;        /**< of messages */
+    struct kafka_producer *events_producer; /**< of events */
     struct message_topics *message_topics;
     struct event_writer *events;
     struct view *view;

@@ -85,6 +85,21 @@ static void register_metrics(struct hub_metrics *m, struct metrics *metrics)
                                            "From request to confirmation by Kafka", NULL);
 }
 
+/**
+ * Events have a producer of their own: librdkafka looks at every partition that a producer knows
+ * whenever there is something to send, and publications should not pay for those of the events.
+ */
+static int open_events(struct hub *hub, struct error *error)
+{
+    hub->events_producer =
+        kafka_producer_new(&hub->config, hub->config.kafka.produce_timeout, error);
+    if (!hub->events_producer)
+        return -1;
+    hub->events =
+        event_writer_new(hub->events_producer, hub->names.events, hub->layout.partitions, error);
+    return hub->events ? 0 : -1;
+}
+
 static int open_hub(struct hub *hub, struct error *error)
 {
     if (kafka_admin_prepare(&hub->config, &hub->names, stop_requested, &hub->layout, error) != 0)
@@ -93,8 +108,7 @@ static int open_hub(struct hub *hub, struct error *error)
     if (!hub->producer)
         return -1;
     hub->message_topics = message_topics_new(kafka_producer_handle(hub->producer));
-    hub->events = event_writer_new(hub->producer, hub->names.events, hub->layout.partitions, error);
-    if (!hub->events)
+    if (open_events(hub, error) != 0)
         return -1;
     /* The pool's metadata, like that of all message topics, is fetched before it is needed. */
     message_topics_get(hub->message_topics, hub->names.pool);
@@ -109,7 +123,7 @@ static int open_hub(struct hub *hub, struct error *error)
 
 /**
  * Order matters: first no new requests; then what waits is settled by its owner (registrar, view,
- * producer), which ends all requests; then nobody uses the parts any more.
+ * producers), which ends all requests; then nobody uses the parts any more.
  */
 static void close_hub(struct hub *hub, struct http_server *server)
 {
@@ -120,12 +134,16 @@ static void close_hub(struct hub *hub, struct http_server *server)
     registrar_free(hub->registrar);
     if (hub->view)
         view_stop(hub->view);
+    /* Events first: a registration that is settled may let a publication go on. */
+    if (hub->events_producer)
+        kafka_producer_drain(hub->events_producer, FLUSH_MS);
     if (hub->producer)
         kafka_producer_drain(hub->producer, FLUSH_MS);
     http_server_free(server);
     view_free(hub->view);
     event_writer_free(hub->events);
     message_topics_free(hub->message_topics);
+    kafka_producer_free(hub->events_producer);
     kafka_producer_free(hub->producer);
 }
 
