@@ -4,7 +4,6 @@
 #include <openssl/evp.h>
 #include <openssl/sha.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -91,10 +90,16 @@ void id_uuid7(char out[ID_UUID_SIZE])
     bytes[6] = (uint8_t)(0x70 | (bytes[6] & 0x0f)); /* version 7 */
     bytes[8] = (uint8_t)(0x80 | (bytes[8] & 0x3f)); /* variant of RFC 9562 */
 
-    char hex[2 * sizeof(bytes) + 1];
-    write_hex(bytes, sizeof(bytes), hex);
-    snprintf(out, ID_UUID_SIZE, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16,
-             hex + 20);
+    /* 8-4-4-4-12 digits; each '-' is written over the NUL of the group before it. */
+    static const uint8_t groups[] = {4, 2, 2, 2, 6};
+    const uint8_t *from = bytes;
+    for (size_t i = 0; i < sizeof(groups); i++) {
+        if (i > 0)
+            *out++ = '-';
+        write_hex(from, groups[i], out);
+        out += 2 * groups[i];
+        from += groups[i];
+    }
 }
 
 char *id_topic_key(const char *topic)
