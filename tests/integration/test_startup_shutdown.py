@@ -170,6 +170,7 @@ def test_clean_restart_repeats_and_loses_nothing(kafka, tmp_path, subscriber):
         endpoint.wait_bodies(bodies)
         suite.terminate()
         suite.start()
+        hub.close()  # the hub that the connection was to has ended
         publish(10)
         endpoint.wait_bodies(bodies)
         assert all(delivery.is_signed_with(planted.secret()) for delivery in endpoint.deliveries())
