@@ -40,6 +40,7 @@ struct delivery {
     struct delivery *prev, *next;
     enum delivery_state state;
     struct dead_letter *letter; /* while BURYING */
+    int64_t failing_since_ms;   /* 0: it has not failed */
     /* Header lines by reference: the list is made without allocation. */
     struct curl_slist headers[MESSAGE_HEADERS_MAX + 4];
     char signature[sizeof("X-Hub-Signature: ") + SIGNATURE_HEADER_SIZE];
@@ -114,7 +115,9 @@ void delivery_start(struct subscription *s, struct message *message)
         .keep_bytes = EXCERPT,
         .done = on_result,
     };
+    delivery->failing_since_ms = 0;
     DL_APPEND(s->deliveries, delivery);
+    s->delivery_count++;
     s->open_deliveries++;
     send_out(delivery);
 }
@@ -138,6 +141,7 @@ static void release(struct delivery *delivery)
 {
     struct subscription *s = delivery->subscription;
     DL_DELETE(s->deliveries, delivery);
+    s->delivery_count--;
     message_release(delivery->message);
     LL_PREPEND(s->loop->idle_deliveries, delivery);
 }
@@ -284,10 +288,10 @@ static bool bury(struct subscription *s, struct delivery *delivery, const char *
     return true;
 }
 
-/** Whether it has failed for so long that the policy has something else in store. */
-static bool is_exhausted(const struct subscription *s, int64_t now_ms)
+/** Whether something has failed for so long that the policy has something else in store. */
+static bool is_exhausted(const struct subscription *s, int64_t since_ms, int64_t now_ms)
 {
-    return now_ms - s->failing_since_ms > s->loop->dispatcher->config.retry.give_up_after;
+    return now_ms - since_ms > s->loop->dispatcher->config.retry.give_up_after;
 }
 
 /* --- failing --- */
@@ -304,7 +308,7 @@ bool delivery_is_sending(const struct subscription *s)
 }
 
 /** Counts, logs and records a failed attempt. @returns the pause before the next one. */
-static int64_t note_failure(struct subscription *s, const struct delivery *delivery,
+static int64_t note_failure(struct subscription *s, struct delivery *delivery,
                             const struct http_result *result, int64_t now_ms)
 {
     struct dispatcher *dispatcher = s->loop->dispatcher;
@@ -316,6 +320,9 @@ static int64_t note_failure(struct subscription *s, const struct delivery *deliv
         s->failing_since_ms = now_ms;
         gauge_add(dispatcher->metrics.failing, 1);
     }
+    /* It may have failed before, and been let go of meanwhile. */
+    if (delivery->failing_since_ms == 0)
+        delivery->failing_since_ms = s->failing_since_ms;
     int64_t pause =
         retry_pause_ms(&policy, s->failures, result->retry_after_ms, loop_random(s->loop));
     log_info("delivery.failed", LOG_STR("subscription", s->id), LOG_URL("callback", s->callback),
@@ -341,10 +348,11 @@ static void on_failure(struct subscription *s, struct delivery *delivery,
     int64_t now = clock_monotonic_ms();
     int64_t pause = note_failure(s, delivery, result, now);
     const char *reason = http_reason_name(http_result_reason(result));
-    if (is_exhausted(s, now) && config->retry.on_exhausted == EXHAUSTED_DEAD_LETTER) {
-        if (delivery == s->deliveries && bury(s, delivery, reason))
+    if (config->retry.on_exhausted == EXHAUSTED_DEAD_LETTER) {
+        if (is_exhausted(s, delivery->failing_since_ms, now) && bury(s, delivery, reason))
             return;
-    } else if (is_exhausted(s, now) && s->status == SUBSCRIPTION_ACTIVE && s->event_sent_ms == 0) {
+    } else if (is_exhausted(s, s->failing_since_ms, now) && s->status == SUBSCRIPTION_ACTIVE &&
+               s->event_sent_ms == 0) {
         suspend(s, reason);
     }
     subscription_wait(s, pause);

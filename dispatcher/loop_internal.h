@@ -77,6 +77,7 @@ struct subscription {
 
     /* what is being delivered, oldest first; confirmed ones stay until all before them are */
     struct delivery *deliveries;
+    int delivery_count;  /**< confirmed ones included */
     int open_deliveries; /**< not confirmed yet */
     unsigned failures;   /**< in a row */
     int64_t failing_since_ms;

@@ -14,6 +14,10 @@
 
 enum { PROGRESS_MS = 10000, EVENT_AGAIN_MS = 15000 };
 
+/* With several in flight, so many times that number may be confirmed behind one that is not: what
+ * is beyond would be repeated after a crash, and is kept in memory until then. */
+enum { WINDOW = 4 };
+
 /* --- where it stands --- */
 
 void subscription_let_go(struct subscription *s)
@@ -84,7 +88,8 @@ void subscription_pump(struct subscription *s)
     int limit = s->failures > 0 ? 1 : s->max_in_flight;
     if (s->deliveries && subscription_may_deliver(s))
         delivery_restart(s);
-    while (s->open_deliveries < limit && subscription_may_deliver(s)) {
+    while (s->open_deliveries < limit && s->delivery_count < limit * WINDOW &&
+           subscription_may_deliver(s)) {
         struct message *message = source_take(s);
         if (!message)
             break;
