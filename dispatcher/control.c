@@ -45,6 +45,12 @@ void control_note(rd_kafka_error_t *error, const char *call)
     rd_kafka_error_destroy(error);
 }
 
+int64_t control_heartbeat_ms(const struct control *control)
+{
+    /* Members learn of a rebalance with a heartbeat: often, so that a dead one is replaced soon. */
+    return control->dispatcher->config.kafka.session_timeout / 10;
+}
+
 /* --- state records --- */
 
 static void on_record(void *context, int32_t partition, const char *key, size_t key_length,
@@ -198,8 +204,7 @@ static int join(struct control *control, struct error *error)
     const struct config *config = &control->dispatcher->config;
     char session[24], heartbeat[24];
     snprintf(session, sizeof(session), "%" PRId64, config->kafka.session_timeout);
-    /* Members learn of a rebalance with a heartbeat: often, so that a dead one is replaced soon. */
-    snprintf(heartbeat, sizeof(heartbeat), "%" PRId64, config->kafka.session_timeout / 10);
+    snprintf(heartbeat, sizeof(heartbeat), "%" PRId64, control_heartbeat_ms(control));
     const struct kafka_property properties[] = {
         {"group.id", control->dispatcher->names.group_dispatchers},
         {"partition.assignment.strategy", "cooperative-sticky"},

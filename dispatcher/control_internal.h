@@ -50,6 +50,7 @@ struct shard *control_shard(struct control *control, int32_t number);
 /** Looks again whether all shards are served. `joined`: the group has given us some, or none to
  * give. */
 void control_update_ready(struct control *control, bool joined);
+int64_t control_heartbeat_ms(const struct control *control);
 /** Logs and frees what a rebalancing call returned; NULL is fine. */
 void control_note(rd_kafka_error_t *error, const char *call);
 

@@ -1,7 +1,8 @@
 /*
  * The fence. A process that was stopped and wakes up does not know that it was away. Therefore
  * loops start deliveries only until dispatcher.member_until_ms, and that moves on only by an answer
- * of the group's coordinator that names us as a member.
+ * of the group's coordinator that names us as a member. The coordinator counts the session time-out
+ * from our last heartbeat, which may be a heartbeat's interval older than that answer.
  */
 #include "common/clock.h"
 #include "common/log.h"
@@ -36,7 +37,8 @@ void membership_on_checked(void *context, int64_t sent_ms, const struct error *e
         return;
     }
     bool was_out = clock_monotonic_ms() >= atomic_load(&dispatcher->member_until_ms);
-    atomic_store(&dispatcher->member_until_ms, sent_ms + dispatcher->config.kafka.session_timeout);
+    atomic_store(&dispatcher->member_until_ms, sent_ms + dispatcher->config.kafka.session_timeout -
+                                                   control_heartbeat_ms(control));
     if (was_out)
         for (int i = 0; i < dispatcher->loop_count; i++)
             loop_resume(dispatcher->loops[i]);
