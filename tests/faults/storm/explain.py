@@ -25,6 +25,9 @@ from .plan import EVERYBODY
 
 _SECOND = 1_000_000_000
 
+# The explanation of what was repeated although nothing was lost by surprise.
+PLANNED = "planned hand-over"
+
 
 @dataclass(frozen=True)
 class Times:
@@ -61,17 +64,15 @@ class Window:
 class Explanations:
     """Made from the log of faults, when all have ended."""
 
-    PLANNED = "planned hand-over"
-
     def __init__(self, happened: Iterable[Happened], times: Times):
         self._times = times
         self._log = sorted(happened, key=lambda event: event.began_ns)
         windows = [window for event in self._log if (window := self._window(event))]
         # A crash explains before a planned hand-over does.
         self._unplanned = sorted(
-            (window for window in windows if window.kind != self.PLANNED), key=lambda w: w.first_from
+            (window for window in windows if window.kind != PLANNED), key=lambda w: w.first_from
         )
-        self._planned = [window for window in windows if window.kind == self.PLANNED]
+        self._planned = [window for window in windows if window.kind == PLANNED]
         self._starts = [window.first_from for window in self._unplanned]
         self._longest = max((w.first_to - w.first_from for w in self._unplanned), default=0)
 
@@ -82,7 +83,7 @@ class Explanations:
             if self._unplanned[index].explains(subscriber, first_ns, again_ns):
                 return self._unplanned[index].kind
         if any(window.explains(subscriber, first_ns, again_ns) for window in self._planned):
-            return self.PLANNED
+            return PLANNED
         return None
 
     def _window(self, event: Happened) -> Window | None:
@@ -101,7 +102,7 @@ class Explanations:
         if is_dispatcher and fault.kind == "stop" and self._loses_membership(event):
             return Window("dispatcher stop", self._reach(begin), begin + slack // 4, begin, again_to)
         if is_dispatcher and fault.kind == "terminate":
-            return Window(self.PLANNED, self._reach(begin), end, begin, again_to)
+            return Window(PLANNED, self._reach(begin), end, begin, again_to)
         return None
 
     def _loses_membership(self, event: Happened) -> bool:

@@ -3,6 +3,7 @@
 Times are those of the programs' logs (UTC), so that both can be read side by side.
 """
 
+import hashlib
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from .publishing import Ledger
 from .recorder import DELIVERY, NO_SECRET, VERIFICATION, Record, read_records
 from .run import Outcome
 
-_SHOWN_PER_KIND = 4  # histories; the rest is counted
+_SHOWN_PER_KIND = 3  # histories; the rest is counted
 _AROUND = 6  # arrivals before and after
 _FAULTS_BEFORE_NS = 20_000_000_000
 _FAULTS_AFTER_NS = 3_000_000_000
@@ -44,8 +45,7 @@ def describe_outcome(outcome: Outcome) -> Iterator[str]:
     yield from _summary(outcome)
     for problem in outcome.problems:
         yield f"PROBLEM: {problem}"
-    if outcome.verdict.problems:
-        yield from _histories(outcome)
+    yield from _histories(outcome, outcome.verdict.problems + outcome.verdict.remarks)
     if not outcome.sound:
         yield f"logs and the record: {outcome.directory}"
     yield f"verdict: {'nothing lost, order kept, every duplicate explained' if outcome.sound else 'FAILED'}"
@@ -108,16 +108,12 @@ def _renewals(outcome: Outcome) -> str:
 # --- histories ---
 
 
-def _histories(outcome: Outcome) -> Iterator[str]:
-    shown, per_kind = [], Counter()
-    for problem in outcome.verdict.problems:
-        per_kind[problem.kind] += 1
-        if per_kind[problem.kind] <= _SHOWN_PER_KIND:
-            shown.append(problem)
+def _histories(outcome: Outcome, problems: list[Problem]) -> Iterator[str]:
+    shown = _chosen(problems)
     wanted = {(problem.subscriber, problem.topic) for problem in shown}
     arrivals: dict[tuple[int, int], list[Record]] = {place: [] for place in wanted}
     elsewhere: dict[tuple[int, int], list[Record]] = {(p.topic, p.number): [] for p in shown}
-    for record in read_records(outcome.directory / "record"):
+    for record in read_records(outcome.directory / "record") if shown else ():
         _, number, _, subscriber, topic, _, kind, _ = record
         if (subscriber, topic) in wanted:
             arrivals[subscriber, topic].append(record)
@@ -129,6 +125,15 @@ def _histories(outcome: Outcome) -> Iterator[str]:
         yield from _history(outcome, problem, arrivals[place], others)
 
 
+def _chosen(problems: list[Problem]) -> list[Problem]:
+    """The first of some subscriptions for each kind: one that repeats a hundred messages tells one story."""
+    first = {(p.kind, p.subscriber, p.topic): p for p in reversed(problems)}
+    per_kind: dict[str, list[Problem]] = {}
+    for problem in sorted(first.values(), key=lambda p: p.at_ns):
+        per_kind.setdefault(problem.kind, []).append(problem)
+    return [problem for of_kind in per_kind.values() for problem in of_kind[:_SHOWN_PER_KIND]]
+
+
 def _history(
     outcome: Outcome, problem: Problem, arrivals: list[Record], elsewhere: list[Record]
 ) -> Iterator[str]:
@@ -138,7 +143,9 @@ def _history(
         f" message {problem.number} at {clock(problem.at_ns)}: {problem.text}"
     )
     if problem.topic < len(outcome.ledgers):
-        yield from _told(outcome.ledgers[problem.topic], problem.number)
+        ledger, callback = outcome.ledgers[problem.topic], outcome.callbacks[problem.subscriber]
+        yield f"  subscription {_id(ledger.name, callback)} of {callback} to {ledger.name}"
+        yield from _told(ledger, problem.number)
     yield f"  other subscribers: {_summed_up(elsewhere)}"
     places = [
         index
@@ -157,6 +164,11 @@ def _history(
             yield f"    {'>' if record[1] == problem.number else ' '} {_arrival(record)}"
     yield "  faults:"
     yield from _faults_between(outcome, min(span) - _FAULTS_BEFORE_NS, max(span) + _FAULTS_AFTER_NS)
+
+
+def _id(topic: str, callback: str) -> str:
+    """Of a subscription in the programs' logs and on Kafka (common/id.h)."""
+    return hashlib.sha256(f"{topic}\n{callback}".encode()).hexdigest()[:32]
 
 
 def _told(ledger: Ledger, number: int) -> Iterator[str]:
