@@ -20,7 +20,7 @@ from .publishing import Ledger
 from .recorder import DELIVERY, NO_SECRET, VERIFICATION, Record
 
 # A broken installation has millions; the first ones tell.
-_KEPT = 200
+_KEPT = 50_000
 
 Explain = Callable[[int, int, int], str | None]
 

@@ -1,33 +1,23 @@
-"""What a run prints: a summary, and the history around each problem.
-
-Times are those of the programs' logs (UTC), so that both can be read side by side.
-"""
+"""What a run prints: a summary, and the history around each problem."""
 
 import hashlib
-import time
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 from itertools import islice
 
+from .clock import clock
 from .judge import Problem
 from .plan import KAFKA, Step
 from .publishing import Ledger
 from .recorder import DELIVERY, NO_SECRET, VERIFICATION, Record, read_records
 from .run import Outcome
 
-_SHOWN_PER_KIND = 3  # histories; the rest is counted
+_SHOWN = 10  # histories; the rest is counted
+_INCIDENT_GAP_NS = 5_000_000_000
 _AROUND = 6  # arrivals before and after
 _FAULTS_BEFORE_NS = 20_000_000_000
 _FAULTS_AFTER_NS = 3_000_000_000
-
-_WALL_MINUS_MONOTONIC = time.time_ns() - time.monotonic_ns()
-
-
-def clock(at_ns: int) -> str:
-    wall = datetime.fromtimestamp((at_ns + _WALL_MINUS_MONOTONIC) / 1e9, UTC)
-    return wall.strftime("%H:%M:%S.%f")[:-3]
-
 
 # --- the plan ---
 
@@ -108,8 +98,38 @@ def _renewals(outcome: Outcome) -> str:
 # --- histories ---
 
 
+@dataclass
+class _Incident:
+    """Problems of one kind that come close together; the first one tells what happened."""
+
+    first: Problem
+    last_ns: int
+    count: int = 0
+    subscriptions: set[tuple[int, int]] = field(default_factory=set)
+
+    def add(self, problem: Problem) -> None:
+        self.last_ns = problem.at_ns
+        self.count += 1
+        self.subscriptions.add((problem.subscriber, problem.topic))
+
+
+def _incidents(problems: list[Problem]) -> list[_Incident]:
+    found: list[_Incident] = []
+    for problem in sorted(problems, key=lambda p: (p.kind, p.at_ns)):
+        current = found[-1] if found else None
+        if (
+            not current
+            or current.first.kind != problem.kind
+            or problem.at_ns - current.last_ns > _INCIDENT_GAP_NS
+        ):
+            found.append(_Incident(problem, problem.at_ns))
+        found[-1].add(problem)
+    return found
+
+
 def _histories(outcome: Outcome, problems: list[Problem]) -> Iterator[str]:
-    shown = _chosen(problems)
+    incidents = _incidents(problems)
+    shown = [incident.first for incident in incidents[:_SHOWN]]
     wanted = {(problem.subscriber, problem.topic) for problem in shown}
     arrivals: dict[tuple[int, int], list[Record]] = {place: [] for place in wanted}
     elsewhere: dict[tuple[int, int], list[Record]] = {(p.topic, p.number): [] for p in shown}
@@ -119,19 +139,17 @@ def _histories(outcome: Outcome, problems: list[Problem]) -> Iterator[str]:
             arrivals[subscriber, topic].append(record)
         if kind == DELIVERY and (topic, number) in elsewhere:
             elsewhere[topic, number].append(record)
-    for problem in shown:
+    for incident in incidents[:_SHOWN]:
+        problem = incident.first
         place = (problem.subscriber, problem.topic)
         others = [r for r in elsewhere[problem.topic, problem.number] if r[3] != problem.subscriber]
         yield from _history(outcome, problem, arrivals[place], others)
-
-
-def _chosen(problems: list[Problem]) -> list[Problem]:
-    """The first of some subscriptions for each kind: one that repeats a hundred messages tells one story."""
-    first = {(p.kind, p.subscriber, p.topic): p for p in reversed(problems)}
-    per_kind: dict[str, list[Problem]] = {}
-    for problem in sorted(first.values(), key=lambda p: p.at_ns):
-        per_kind.setdefault(problem.kind, []).append(problem)
-    return [problem for of_kind in per_kind.values() for problem in of_kind[:_SHOWN_PER_KIND]]
+        yield (
+            f"  in all {incident.count:,} such problems of {len(incident.subscriptions)} subscriptions"
+            f" until {clock(incident.last_ns)}"
+        )
+    for incident in incidents[_SHOWN:]:
+        yield f"{incident.first.kind} too at {clock(incident.first.at_ns)}: {incident.count:,} times"
 
 
 def _history(
@@ -208,8 +226,6 @@ def _arrival(record: Record) -> str:
 def _faults_between(outcome: Outcome, begin_ns: int, end_ns: int) -> Iterator[str]:
     found = [one for one in outcome.happened if one.ended_ns >= begin_ns and one.began_ns <= end_ns]
     for one in found:
-        recovered = f", deliveries went on by {clock(one.recovered_ns)}" if one.recovered_ns else ""
-        note = f" ({one.note})" if one.note else ""
-        yield f"    {clock(one.began_ns)} to {clock(one.ended_ns)} {one.fault}{note}{recovered}"
+        yield f"    {one}"
     if not found:
         yield "    none near"

@@ -271,8 +271,10 @@ class Storm:
             return
         began = time.monotonic()
         now = time.monotonic_ns()
-        for one in outcome.happened:
-            one.ended_ns = one.ended_ns or now
+        with open(outcome.directory / "faults", "w") as log:
+            for one in outcome.happened:
+                one.ended_ns = one.ended_ns or now
+                print(one, file=log)
         times = Times(self._size.session_timeout, self._size.detach_after)
         explanations = Explanations(outcome.happened, times)
         records = read_records(self._recorder.path)
