@@ -5,7 +5,7 @@ import uuid
 
 import pytest
 
-from storm.explain import PLANNED, Explanations, Times
+from storm.explain import PLANNED, WOKEN, Explanations, Times
 from storm.injector import Happened
 from storm.judge import judge
 from storm.plan import EVERYBODY, KAFKA, Fault, make_plan
@@ -149,6 +149,16 @@ def test_planned_hand_over_is_told_apart():
     assert explain(0, 100 * SECOND, 103 * SECOND) == PLANNED
     explain = Explanations([terminate, kill], TIMES).explain
     assert explain(0, 100 * SECOND, 103 * SECOND) == "dispatcher kill"
+
+
+def test_deliveries_of_a_dispatcher_that_wakes_up_are_told_apart():
+    stop = happened("stop", "dispatcher-0", 96, 99.9)
+    explain = Explanations([stop], TIMES).explain
+    assert explain(0, 100 * SECOND, 103 * SECOND) == WOKEN
+    assert explain(0, 95 * SECOND, 103 * SECOND) == "dispatcher stop"
+    assert explain(0, 98 * SECOND, 103 * SECOND) is None
+    verdict = judge([*arrivals(1, 2, 3), arrival(2, 4)], [ledger(3)], 1, lambda *_: WOKEN)
+    assert not verdict.counts and [remark.kind for remark in verdict.remarks] == [WOKEN]
 
 
 def test_faults_reach_further_back_while_commits_are_held_back():

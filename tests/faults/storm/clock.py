@@ -1,4 +1,4 @@
-"""Moments of the monotonic clock as the programs' logs tell them: UTC, so that both can be read side by side."""
+"""Moments of the monotonic clock as the programs' logs have them (UTC): to be read side by side."""
 
 import time
 from datetime import UTC, datetime

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from .explain import PLANNED
+from .explain import REMARKABLE
 from .publishing import Ledger
 from .recorder import DELIVERY, NO_SECRET, VERIFICATION, Record
 
@@ -38,7 +38,7 @@ class Problem:
 @dataclass
 class Verdict:
     problems: list[Problem] = field(default_factory=list)
-    remarks: list[Problem] = field(default_factory=list)  # duplicates after planned hand-overs
+    remarks: list[Problem] = field(default_factory=list)  # duplicates that are explained, but should not be
     counts: Counter = field(default_factory=Counter)  # of problems, by kind
     duplicates: Counter = field(default_factory=Counter)  # by what explains them
     confirmed: int = 0  # deliveries that subscribers confirmed
@@ -99,8 +99,8 @@ def judge(records: Iterable[Record], ledgers: list[Ledger], subscribers: int, ex
             text = f"again {(at_ns - first_ns) / 1e9:.3f} s after it was confirmed"
             if not reason:
                 verdict.add("duplicate", subscriber, topic, number, at_ns, text)
-            elif reason == PLANNED and len(verdict.remarks) < _KEPT:
-                verdict.remarks.append(Problem(PLANNED, subscriber, topic, number, at_ns, text))
+            elif reason in REMARKABLE and len(verdict.remarks) < _KEPT:
+                verdict.remarks.append(Problem(reason, subscriber, topic, number, at_ns, text))
             continue
         stream.first_ns[number] = at_ns
         if unconfirmed[topic][number - 1]:
