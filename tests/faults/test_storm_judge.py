@@ -5,7 +5,7 @@ import uuid
 
 import pytest
 
-from storm.explain import Explanations, Times
+from storm.explain import PLANNED, WOKEN, Explanations, Times
 from storm.injector import Happened
 from storm.judge import judge
 from storm.plan import EVERYBODY, KAFKA, Fault, make_plan
@@ -146,9 +146,19 @@ def test_planned_hand_over_is_told_apart():
     terminate = happened("terminate", "dispatcher-0", 101, 102)
     kill = happened("kill", "dispatcher-1", 101, 101)
     explain = Explanations([terminate], TIMES).explain
-    assert explain(0, 100 * SECOND, 103 * SECOND) == Explanations.PLANNED
+    assert explain(0, 100 * SECOND, 103 * SECOND) == PLANNED
     explain = Explanations([terminate, kill], TIMES).explain
     assert explain(0, 100 * SECOND, 103 * SECOND) == "dispatcher kill"
+
+
+def test_deliveries_of_a_dispatcher_that_wakes_up_are_told_apart():
+    stop = happened("stop", "dispatcher-0", 96, 99.9)
+    explain = Explanations([stop], TIMES).explain
+    assert explain(0, 100 * SECOND, 103 * SECOND) == WOKEN
+    assert explain(0, 95 * SECOND, 103 * SECOND) == "dispatcher stop"
+    assert explain(0, 98 * SECOND, 103 * SECOND) is None
+    verdict = judge([*arrivals(1, 2, 3), arrival(2, 4)], [ledger(3)], 1, lambda *_: WOKEN)
+    assert not verdict.counts and [remark.kind for remark in verdict.remarks] == [WOKEN]
 
 
 def test_faults_reach_further_back_while_commits_are_held_back():
@@ -194,12 +204,14 @@ def test_report_shows_the_history_around_a_loss(tmp_path):
     records = [*arrivals(1, 3), arrival(2, 2, subscriber=1)]
     (tmp_path / "record").write_bytes(b"".join(map(pack, records)))
     faults = [happened("kill", "dispatcher-0", 1.5, 1.6)]
-    outcome = Outcome(Size(1, 1, 3, 1, 1), tmp_path, 0, [ledger(3)], faults)
+    callbacks = ["http://127.0.0.1:1/callback"]
+    outcome = Outcome(Size(1, 1, 3, 1, 1), tmp_path, 0, callbacks, [ledger(3)], faults)
     outcome.verdict = judge(records[:2], outcome.ledgers, 1, Explanations(faults, TIMES).explain)
     text = "\n".join(describe_outcome(outcome))
     for expected in (
         "LOST: subscriber 0, topic 0, message 2",
         "> 2 sent",
+        "http://127.0.0.1:1/callback",
         "other subscribers: 1 got it",
         "kill dispatcher-0",
         "verdict: FAILED",

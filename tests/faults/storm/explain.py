@@ -8,22 +8,30 @@ The rules say which faults forget, and how far back:
     past its session time-out
   Kafka away                        the same, and what was confirmed while nothing could be committed
   a subscriber closes its port      what it confirmed on connections that went down with it
-  dispatcher terminated             nothing: a planned hand-over. Counted, and told apart
   hub, consolidator, short stops,   nothing
     other failures of subscribers
+
+Two more are explained, but should not happen. They are counted apart and shown:
+
+  dispatcher terminated             what was confirmed before the end: a planned hand-over repeats nothing
+  dispatcher wakes up from a stop   what it delivered then: it should know that its shards are lost
 
 Commits are held back while a subscription of the same shard fails (until it is detached), and
 detaching needs consolidators and Kafka. So a fault reaches further back if one of these was going on.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from .injector import Happened
 from .plan import EVERYBODY
 
 _SECOND = 1_000_000_000
+
+PLANNED = "planned hand-over"
+WOKEN = "dispatcher that woke up"
+REMARKABLE = (PLANNED, WOKEN)
 
 
 @dataclass(frozen=True)
@@ -61,48 +69,48 @@ class Window:
 class Explanations:
     """Made from the log of faults, when all have ended."""
 
-    PLANNED = "planned hand-over"
-
     def __init__(self, happened: Iterable[Happened], times: Times):
         self._times = times
         self._log = sorted(happened, key=lambda event: event.began_ns)
-        windows = [window for event in self._log if (window := self._window(event))]
-        # A crash explains before a planned hand-over does.
-        self._unplanned = sorted(
-            (window for window in windows if window.kind != self.PLANNED), key=lambda w: w.first_from
-        )
-        self._planned = [window for window in windows if window.kind == self.PLANNED]
-        self._starts = [window.first_from for window in self._unplanned]
-        self._longest = max((w.first_to - w.first_from for w in self._unplanned), default=0)
+        windows = [window for event in self._log for window in self._windows(event)]
+        self._remarkable = [window for window in windows if window.kind in REMARKABLE]
+        usual = [window for window in windows if window.kind not in REMARKABLE]
+        self._usual = sorted(usual, key=lambda window: window.first_from)
+        self._starts = [window.first_from for window in self._usual]
+        self._longest = max((w.first_to - w.first_from for w in self._usual), default=0)
 
     def explain(self, subscriber: int, first_ns: int, again_ns: int) -> str | None:
         """The kind of the latest fault that explains it, or None."""
         end = bisect_right(self._starts, first_ns)
         for index in range(end - 1, bisect_left(self._starts, first_ns - self._longest) - 1, -1):
-            if self._unplanned[index].explains(subscriber, first_ns, again_ns):
-                return self._unplanned[index].kind
-        if any(window.explains(subscriber, first_ns, again_ns) for window in self._planned):
-            return self.PLANNED
+            if self._usual[index].explains(subscriber, first_ns, again_ns):
+                return self._usual[index].kind
+        for window in self._remarkable:
+            if window.explains(subscriber, first_ns, again_ns):
+                return window.kind
         return None
 
-    def _window(self, event: Happened) -> Window | None:
+    def _windows(self, event: Happened) -> Iterator[Window]:
         fault, slack = event.fault, int(self._times.slack * _SECOND)
         begin, end = event.began_ns, event.ended_ns
         again_to = end + int(self._times.recovery * _SECOND)
-        is_dispatcher = fault.victim.startswith("dispatcher")
+        # What was on its way at the moment of the fault arrives a little later.
+        soon = slack // 4
         if fault.kind in ("restart", "crash"):
             rejoined = end + int(self._times.session * _SECOND) + slack
-            return Window(f"Kafka {fault.kind}", self._reach(begin), rejoined, begin, again_to)
+            yield Window(f"Kafka {fault.kind}", self._reach(begin), rejoined, begin, again_to)
         if fault.kind == "fail" and fault.how == "refuse":
             whom = None if fault.victim == EVERYBODY else int(fault.victim.split()[1])
-            return Window("subscriber closed", begin - slack, end, begin, again_to, whom)
-        if is_dispatcher and fault.kind == "kill":
-            return Window("dispatcher kill", self._reach(begin), begin + slack // 4, begin, again_to)
-        if is_dispatcher and fault.kind == "stop" and self._loses_membership(event):
-            return Window("dispatcher stop", self._reach(begin), begin + slack // 4, begin, again_to)
-        if is_dispatcher and fault.kind == "terminate":
-            return Window(self.PLANNED, self._reach(begin), end, begin, again_to)
-        return None
+            yield Window("subscriber closed", begin - slack, end, begin, again_to, whom)
+        if not fault.victim.startswith("dispatcher"):
+            return
+        if fault.kind == "kill":
+            yield Window("dispatcher kill", self._reach(begin), begin + soon, begin, again_to)
+        if fault.kind == "stop" and self._loses_membership(event):
+            yield Window("dispatcher stop", self._reach(begin), begin + soon, begin, again_to)
+            yield Window(WOKEN, end, end + soon, end, again_to)
+        if fault.kind == "terminate":
+            yield Window(PLANNED, self._reach(begin), end, begin, again_to)
 
     def _loses_membership(self, event: Happened) -> bool:
         """The last heartbeat may have been a quarter of the time-out before, and more on a busy machine."""

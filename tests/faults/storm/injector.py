@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from harness.kafka import KafkaBroker
 from harness.suite import Suite
 
+from .clock import clock
 from .plan import EVERYBODY, Fault, Step
 from .recorder import Recorder
 
@@ -35,6 +36,11 @@ class Happened:
     ended_ns: int = 0  # 0: not yet
     recovered_ns: int = 0  # when deliveries were seen to have gone on everywhere; 0: not looked at
     note: str = ""
+
+    def __str__(self) -> str:
+        recovered = f", deliveries went on by {clock(self.recovered_ns)}" if self.recovered_ns else ""
+        note = f" ({self.note})" if self.note else ""
+        return f"{clock(self.began_ns)} to {clock(self.ended_ns)} {self.fault}{note}{recovered}"
 
 
 class Injector:

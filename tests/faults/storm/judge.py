@@ -15,11 +15,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from .explain import REMARKABLE
 from .publishing import Ledger
 from .recorder import DELIVERY, NO_SECRET, VERIFICATION, Record
 
 # A broken installation has millions; the first ones tell.
-_KEPT = 200
+_KEPT = 50_000
 
 Explain = Callable[[int, int, int], str | None]
 
@@ -37,6 +38,7 @@ class Problem:
 @dataclass
 class Verdict:
     problems: list[Problem] = field(default_factory=list)
+    remarks: list[Problem] = field(default_factory=list)  # duplicates that are explained, but should not be
     counts: Counter = field(default_factory=Counter)  # of problems, by kind
     duplicates: Counter = field(default_factory=Counter)  # by what explains them
     confirmed: int = 0  # deliveries that subscribers confirmed
@@ -94,16 +96,11 @@ def judge(records: Iterable[Record], ledgers: list[Ledger], subscribers: int, ex
         if first_ns:
             reason = explain(subscriber, first_ns, at_ns)
             verdict.duplicates[reason or "nothing"] += 1
+            text = f"again {(at_ns - first_ns) / 1e9:.3f} s after it was confirmed"
             if not reason:
-                after = (at_ns - first_ns) / 1e9
-                verdict.add(
-                    "duplicate",
-                    subscriber,
-                    topic,
-                    number,
-                    at_ns,
-                    f"again {after:.3f} s after it was confirmed",
-                )
+                verdict.add("duplicate", subscriber, topic, number, at_ns, text)
+            elif reason in REMARKABLE and len(verdict.remarks) < _KEPT:
+                verdict.remarks.append(Problem(reason, subscriber, topic, number, at_ns, text))
             continue
         stream.first_ns[number] = at_ns
         if unconfirmed[topic][number - 1]:

@@ -1,32 +1,23 @@
-"""What a run prints: a summary, and the history around each problem.
+"""What a run prints: a summary, and the history around each problem."""
 
-Times are those of the programs' logs (UTC), so that both can be read side by side.
-"""
-
-import time
+import hashlib
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 from itertools import islice
 
+from .clock import clock
 from .judge import Problem
 from .plan import KAFKA, Step
 from .publishing import Ledger
 from .recorder import DELIVERY, NO_SECRET, VERIFICATION, Record, read_records
 from .run import Outcome
 
-_SHOWN_PER_KIND = 4  # histories; the rest is counted
+_SHOWN = 10  # histories; the rest is counted
+_INCIDENT_GAP_NS = 5_000_000_000
 _AROUND = 6  # arrivals before and after
 _FAULTS_BEFORE_NS = 20_000_000_000
 _FAULTS_AFTER_NS = 3_000_000_000
-
-_WALL_MINUS_MONOTONIC = time.time_ns() - time.monotonic_ns()
-
-
-def clock(at_ns: int) -> str:
-    wall = datetime.fromtimestamp((at_ns + _WALL_MINUS_MONOTONIC) / 1e9, UTC)
-    return wall.strftime("%H:%M:%S.%f")[:-3]
-
 
 # --- the plan ---
 
@@ -44,8 +35,7 @@ def describe_outcome(outcome: Outcome) -> Iterator[str]:
     yield from _summary(outcome)
     for problem in outcome.problems:
         yield f"PROBLEM: {problem}"
-    if outcome.verdict.problems:
-        yield from _histories(outcome)
+    yield from _histories(outcome, outcome.verdict.problems + outcome.verdict.remarks)
     if not outcome.sound:
         yield f"logs and the record: {outcome.directory}"
     yield f"verdict: {'nothing lost, order kept, every duplicate explained' if outcome.sound else 'FAILED'}"
@@ -108,25 +98,58 @@ def _renewals(outcome: Outcome) -> str:
 # --- histories ---
 
 
-def _histories(outcome: Outcome) -> Iterator[str]:
-    shown, per_kind = [], Counter()
-    for problem in outcome.verdict.problems:
-        per_kind[problem.kind] += 1
-        if per_kind[problem.kind] <= _SHOWN_PER_KIND:
-            shown.append(problem)
+@dataclass
+class _Incident:
+    """Problems of one kind that come close together; the first one tells what happened."""
+
+    first: Problem
+    last_ns: int
+    count: int = 0
+    subscriptions: set[tuple[int, int]] = field(default_factory=set)
+
+    def add(self, problem: Problem) -> None:
+        self.last_ns = problem.at_ns
+        self.count += 1
+        self.subscriptions.add((problem.subscriber, problem.topic))
+
+
+def _incidents(problems: list[Problem]) -> list[_Incident]:
+    found: list[_Incident] = []
+    for problem in sorted(problems, key=lambda p: (p.kind, p.at_ns)):
+        current = found[-1] if found else None
+        if (
+            not current
+            or current.first.kind != problem.kind
+            or problem.at_ns - current.last_ns > _INCIDENT_GAP_NS
+        ):
+            found.append(_Incident(problem, problem.at_ns))
+        found[-1].add(problem)
+    return found
+
+
+def _histories(outcome: Outcome, problems: list[Problem]) -> Iterator[str]:
+    incidents = _incidents(problems)
+    shown = [incident.first for incident in incidents[:_SHOWN]]
     wanted = {(problem.subscriber, problem.topic) for problem in shown}
     arrivals: dict[tuple[int, int], list[Record]] = {place: [] for place in wanted}
     elsewhere: dict[tuple[int, int], list[Record]] = {(p.topic, p.number): [] for p in shown}
-    for record in read_records(outcome.directory / "record"):
+    for record in read_records(outcome.directory / "record") if shown else ():
         _, number, _, subscriber, topic, _, kind, _ = record
         if (subscriber, topic) in wanted:
             arrivals[subscriber, topic].append(record)
         if kind == DELIVERY and (topic, number) in elsewhere:
             elsewhere[topic, number].append(record)
-    for problem in shown:
+    for incident in incidents[:_SHOWN]:
+        problem = incident.first
         place = (problem.subscriber, problem.topic)
         others = [r for r in elsewhere[problem.topic, problem.number] if r[3] != problem.subscriber]
         yield from _history(outcome, problem, arrivals[place], others)
+        yield (
+            f"  in all {incident.count:,} such problems of {len(incident.subscriptions)} subscriptions"
+            f" until {clock(incident.last_ns)}"
+        )
+    for incident in incidents[_SHOWN:]:
+        yield f"{incident.first.kind} too at {clock(incident.first.at_ns)}: {incident.count:,} times"
 
 
 def _history(
@@ -138,7 +161,9 @@ def _history(
         f" message {problem.number} at {clock(problem.at_ns)}: {problem.text}"
     )
     if problem.topic < len(outcome.ledgers):
-        yield from _told(outcome.ledgers[problem.topic], problem.number)
+        ledger, callback = outcome.ledgers[problem.topic], outcome.callbacks[problem.subscriber]
+        yield f"  subscription {_id(ledger.name, callback)} of {callback} to {ledger.name}"
+        yield from _told(ledger, problem.number)
     yield f"  other subscribers: {_summed_up(elsewhere)}"
     places = [
         index
@@ -157,6 +182,11 @@ def _history(
             yield f"    {'>' if record[1] == problem.number else ' '} {_arrival(record)}"
     yield "  faults:"
     yield from _faults_between(outcome, min(span) - _FAULTS_BEFORE_NS, max(span) + _FAULTS_AFTER_NS)
+
+
+def _id(topic: str, callback: str) -> str:
+    """Of a subscription in the programs' logs and on Kafka (common/id.h)."""
+    return hashlib.sha256(f"{topic}\n{callback}".encode()).hexdigest()[:32]
 
 
 def _told(ledger: Ledger, number: int) -> Iterator[str]:
@@ -196,8 +226,6 @@ def _arrival(record: Record) -> str:
 def _faults_between(outcome: Outcome, begin_ns: int, end_ns: int) -> Iterator[str]:
     found = [one for one in outcome.happened if one.ended_ns >= begin_ns and one.began_ns <= end_ns]
     for one in found:
-        recovered = f", deliveries went on by {clock(one.recovered_ns)}" if one.recovered_ns else ""
-        note = f" ({one.note})" if one.note else ""
-        yield f"    {clock(one.began_ns)} to {clock(one.ended_ns)} {one.fault}{note}{recovered}"
+        yield f"    {one}"
     if not found:
         yield "    none near"

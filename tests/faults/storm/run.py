@@ -48,6 +48,7 @@ class Outcome:
     size: Size
     directory: Path
     began_ns: int
+    callbacks: list[str]
     ledgers: list[Ledger] = field(default_factory=list)
     happened: list[Happened] = field(default_factory=list)
     verdict: Verdict = field(default_factory=Verdict)
@@ -94,7 +95,8 @@ class Storm:
         self._publishers = [
             Publisher(ledger, self._suite, self._pace, size.topics) for ledger in self._ledgers
         ]
-        self._outcome = Outcome(size, directory, time.monotonic_ns(), self._ledgers)
+        callbacks = [self._recorder.callback(subscriber) for subscriber in self._recorder.subscribers]
+        self._outcome = Outcome(size, directory, time.monotonic_ns(), callbacks, self._ledgers)
 
     def run(self) -> Outcome:
         """Never raises for what the programs did wrong: the outcome tells."""
@@ -269,8 +271,10 @@ class Storm:
             return
         began = time.monotonic()
         now = time.monotonic_ns()
-        for one in outcome.happened:
-            one.ended_ns = one.ended_ns or now
+        with open(outcome.directory / "faults", "w") as log:
+            for one in outcome.happened:
+                one.ended_ns = one.ended_ns or now
+                print(one, file=log)
         times = Times(self._size.session_timeout, self._size.detach_after)
         explanations = Explanations(outcome.happened, times)
         records = read_records(self._recorder.path)
