@@ -231,7 +231,8 @@ static void on_gone(struct subscription *s)
     counter_add(s->loop->dispatcher->metrics.gone, 1);
     record_change(s, ATTEMPT_GONE, "status_410");
     subscription_tell(s, EVENT_DELIVERY_GONE, NULL);
-    s->status = SUBSCRIPTION_ENDING; /* as far as this loop is concerned, until state says so */
+    s->gone = true;
+    s->status = SUBSCRIPTION_ENDING;
     subscription_let_go(s);
 }
 

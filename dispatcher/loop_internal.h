@@ -66,6 +66,7 @@ struct subscription {
     /* where it reads */
     struct topic_log *log;
     struct subscription *log_previous, *log_next; /**< all subscriptions of the log */
+    bool gone;    /**< its callback answered 410: nothing is sent until state says that it ended */
     bool revoked; /**< its shard is being given up: nothing new is sent */
     bool in_log;
     uint64_t number;       /**< next log entry, while in_log */

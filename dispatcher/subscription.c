@@ -200,9 +200,12 @@ static void take_details(struct subscription *s, struct subscription_state *stat
     else if (in_flight > config->dispatcher.max_in_flight_limit)
         in_flight = config->dispatcher.max_in_flight_limit;
     s->max_in_flight = (uint16_t)in_flight;
-    if (state->position.set > s->position.set || state->status != s->status)
+    /* Once gone it stays so for this loop, whatever state says that was written before. */
+    if (state->position.base != s->position.base)
+        s->gone = false;
+    if (!s->gone && (state->position.set > s->position.set || state->status != s->status))
         s->event_sent_ms = 0; /* the event that was under way has arrived */
-    s->status = state->status;
+    s->status = s->gone ? SUBSCRIPTION_ENDING : state->status;
     s->lease_end_ms = state->lease_end_ms;
     s->resumed = state->resumed;
     s->position = state->position;

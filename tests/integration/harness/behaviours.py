@@ -1,6 +1,7 @@
 """What a scripted subscriber answers: small functions from a received request to a reply."""
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ class Reply:
     status: int
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
+    raw: bytes | None = None  # sent instead of all that, and then the connection is closed
 
 
 # None instead of a reply: the connection is closed without an answer.
@@ -32,6 +34,21 @@ def echo_challenge(received: "Received") -> Reply:
 
 def drop_connection(received: "Received") -> None:
     return None
+
+
+def no_http(data: bytes) -> Behaviour:
+    """Answers with bytes that are no answer in HTTP."""
+    return lambda received: Reply(0, raw=data)
+
+
+def slow(seconds: float, then: Behaviour) -> Behaviour:
+    """Takes its time for each request."""
+
+    def behave(received: "Received") -> Reply | None:
+        time.sleep(seconds)
+        return then(received)
+
+    return behave
 
 
 def first(count: int, behaviour: Behaviour, then: Behaviour) -> Behaviour:

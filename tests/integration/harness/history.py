@@ -110,6 +110,11 @@ class History:
         with self._lock:
             return len(self._confirmed)
 
+    def confirmed(self) -> dict[int, str]:
+        """Message ids by sequence number."""
+        with self._lock:
+            return dict(self._confirmed)
+
     def wait_arrived(self, *endpoints: Endpoint, timeout: float = 90.0) -> None:
         """Waits until all that was confirmed when it was called has arrived, then checks the invariants for
         that much: publishing may go on meanwhile."""

@@ -1,6 +1,7 @@
 """One of the three programs under test: its environment, its health, its sanitizer reports."""
 
 import http.client
+import json
 import os
 import re
 import signal
@@ -103,6 +104,13 @@ class Program(ManagedProcess):
 
     def wait_ready(self, timeout: float = DEADLINE) -> None:
         wait_for(lambda: self.answers("/readyz"), lambda: f"{self.name} ready{self.tail()}", timeout)
+
+    def events(self, name: str, **fields: object) -> list[dict]:
+        """What it logged under this name since its last start, with these fields."""
+        complete, _, _ = self.log().rpartition("\n")
+        lines = [line for line in complete.splitlines() if f'"event":"{name}"' in line]
+        decoded = [json.loads(line) for line in lines]
+        return [event for event in decoded if fields.items() <= event.items()]
 
     def new_problems(self) -> list[str]:
         """What must fail a test whatever it looks at, reported once: an end that nobody asked for, a

@@ -178,6 +178,10 @@ class _Handler(BaseHTTPRequestHandler):
         if reply is None:
             self.close_connection = True
             return
+        if reply.raw is not None:
+            self.close_connection = True
+            self.wfile.write(reply.raw)
+            return
         self.send_response_only(reply.status)
         for name, value in reply.headers.items():
             self.send_header(name, value)
