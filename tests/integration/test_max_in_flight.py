@@ -108,7 +108,7 @@ def test_renewal_may_change_the_number(flight, subscriber):
         check_bound(hub, topic, endpoint, granted, f"round {index}")
 
 
-@pytest.mark.parametrize("value", ["0", "-1", "1001", "x", "1.5", "", " 2", "99999999999999999999"])
+@pytest.mark.parametrize("value", ["0", "-1", "1001", "x", "1.5", " 2", "99999999999999999999"])
 def test_number_out_of_range_is_refused(flight, subscriber, value):
     hub, endpoint = flight.hub(), subscriber.endpoint()
     topic = register_topic(hub, "refused")
