@@ -16,8 +16,8 @@
 #include "dispatcher/mailbox.h"
 
 #define CHUNK_MESSAGES 256
-#define CHUNK_BYTES    (1 << 20)
-#define CHUNK_SCANNED  200000 /**< messages of others in a pooled partition */
+#define CHUNK_BYTES    (1 << 20) /**< less when there is little memory */
+#define CHUNK_SCANNED  200000    /**< messages of others in a pooled partition */
 
 struct catch_up;
 

@@ -32,7 +32,7 @@ struct channel {
     struct message_partition *partition;
     struct topic_log *logs[MAX_LOOPS]; /**< slot i belongs to delivery loop i */
     struct tail_route *route;          /**< belongs to the tail reader */
-    /** The greatest offset that any subscription at the tail has been given; any loop. */
+    /** The greatest offset that any subscription at the tail has come to; written by any loop. */
     atomic_int_least64_t lead;
     const char *topic; /**< the WebSub topic */
     UT_hash_handle hh;

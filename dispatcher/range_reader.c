@@ -111,7 +111,7 @@ void range_reader_free(struct range_reader *reader)
 struct reading {
     struct range_reader *reader;
     struct chunk *chunk;
-    size_t bytes;
+    int64_t bytes, most_bytes;
     size_t scanned;
     bool first;
     bool done;
@@ -133,7 +133,7 @@ static void take_message(struct reading *reading, const rd_kafka_message_t *reco
         return;
     }
     message->received_ms = 0; /* it has been waiting for long, wherever it was */
-    reading->bytes += message->cost;
+    reading->bytes += (int64_t)message->cost;
     chunk->messages[chunk->count++] = message;
 }
 
@@ -153,7 +153,7 @@ static bool take_record(struct reading *reading, const rd_kafka_message_t *recor
     reading->scanned++;
     take_message(reading, record);
     reading->done = chunk->next_offset >= chunk->to || chunk->count == chunk->capacity ||
-                    reading->bytes >= CHUNK_BYTES || reading->scanned >= CHUNK_SCANNED;
+                    reading->bytes >= reading->most_bytes || reading->scanned >= CHUNK_SCANNED;
     return true;
 }
 
@@ -209,7 +209,13 @@ static void fetch(struct range_reader *reader)
 
 void range_reader_read(struct range_reader *reader, struct chunk *chunk)
 {
-    struct reading reading = {.reader = reader, .chunk = chunk, .first = true};
+    int64_t part = reader->account->pool->limit / 8;
+    struct reading reading = {
+        .reader = reader,
+        .chunk = chunk,
+        .most_bytes = part < CHUNK_BYTES ? part : CHUNK_BYTES,
+        .first = true,
+    };
     int64_t deadline = clock_monotonic_ms() + PATIENCE_MS;
     chunk->next_offset = chunk->from;
     if (!range_reader_stands_at(reader, chunk->channel->partition, chunk->from))

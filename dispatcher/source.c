@@ -90,7 +90,8 @@ static struct message *take_from_log(struct subscription *s)
             return message;
         }
     }
-    /* Whoever is still at old messages may be what the tail reader waits for. */
+    /* It waits for the tail reader, which may wait for those that are still at old messages. */
+    note_lead(s->log->channel, s->log->progress->end - 1);
     source_relieve_memory(s->log);
     return NULL;
 }

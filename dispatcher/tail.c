@@ -85,11 +85,25 @@ static void take_record(struct tail *tail, const rd_kafka_message_t *record)
                 LOG_INT("offset", record->offset), LOG_STR("reason", error.message));
 }
 
+/**
+ * Waits for a first record, then takes what is there already, but not so much that the memory could
+ * be exceeded by more than a part of it before a partition is paused.
+ */
+static size_t gather(struct tail *tail, rd_kafka_message_t **records)
+{
+    int timeout = tail->paused > 0 ? PAUSED_POLL_MS : POLL_MS;
+    int64_t limit = tail->dispatcher->tail_memory.limit / 4, bytes = 0;
+    size_t count = 0;
+    while (count < TAIL_BATCH && bytes < limit &&
+           (records[count] = rd_kafka_consume_queue(tail->queue, count == 0 ? timeout : 0)))
+        bytes += (int64_t)records[count++]->len;
+    return count;
+}
+
 static void read_batch(struct tail *tail)
 {
     rd_kafka_message_t *records[TAIL_BATCH];
-    int timeout = tail->paused > 0 ? PAUSED_POLL_MS : POLL_MS;
-    size_t count = kafka_consume(tail->queue, timeout, records, TAIL_BATCH);
+    size_t count = gather(tail, records);
     for (size_t i = 0; i < count; i++) {
         if (!records[i]->err)
             take_record(tail, records[i]);
