@@ -292,7 +292,7 @@ static bool bury(struct subscription *s, struct delivery *delivery, const char *
 /** Whether something has failed for so long that the policy has something else in store. */
 static bool is_exhausted(const struct subscription *s, int64_t since_ms, int64_t now_ms)
 {
-    return now_ms - since_ms > s->loop->dispatcher->config.retry.give_up_after;
+    return now_ms - since_ms >= s->loop->dispatcher->config.retry.give_up_after;
 }
 
 /* --- failing --- */
