@@ -15,6 +15,11 @@ int transaction_error(struct error *error, rd_kafka_error_t *problem, const char
     if (!problem)
         return 0;
     kafka_error(error, rd_kafka_error_code(problem), what);
+    /* An abort also mends what fails because the group is moving on (ILLEGAL_GENERATION): the next
+     * poll brings its news. To leave the group for it would only set off another move, and with
+     * that the same failure in the other consolidators. */
+    if (rd_kafka_error_txn_requires_abort(problem))
+        error->code = ERROR_UNAVAILABLE;
     if (rd_kafka_error_is_fatal(problem))
         error->code = ERROR_CONFLICT;
     snprintf(error->message, sizeof(error->message), "%s: %s", what,

@@ -205,6 +205,19 @@ def test_consolidators_stop_in_time_although_partitions_are_on_their_way_to_them
                 pair[name].wait_terminated(timeout=15)
 
 
+def test_consolidators_that_share_anew_go_on_where_they_are(pair, subscriber):
+    """What fails as the group moves on is tried again in the group: leaving it would move it once more."""
+    topic, endpoints = subscribed(pair.hub(), subscriber, count=10)
+    both = [pair["consolidator-0"], pair["consolidator-1"]]
+    with steady_requests(pair.hub(1), topic, endpoints):
+        for _ in range(5):
+            both[1].terminate()
+            both[1].start()
+            both[1].wait_for_log('consolidator.partitions_assigned","count":4')
+    for consolidator in both:
+        assert "consolidator.restarting" not in consolidator.log(), consolidator.tail()
+
+
 def test_dispatcher_that_was_frozen_past_the_session_timeout_harms_nothing(pair, subscriber):
     """It wakes up, finds its shards taken over, and commits nothing that makes the new owner skip."""
     histories, publishers = several_topics(pair, subscriber)

@@ -122,7 +122,7 @@ def test_warm_ups_and_verifications_count_for_nothing():
     [
         (happened("kill", "dispatcher-0", 101, 101.5), True),
         (happened("kill", "dispatcher-0", 110, 110), False),  # came again before
-        (happened("kill", "dispatcher-0", 98, 98), False),  # confirmed after it: the next owner knows
+        (happened("kill", "dispatcher-0", 90, 90), False),  # confirmed long after it
         (happened("stop", "dispatcher-1", 101, 102), False),  # stays a member
         (happened("stop", "dispatcher-1", 101, 105), True),
         (happened("terminate", "hub-0", 101, 102), False),
@@ -156,9 +156,19 @@ def test_deliveries_of_a_dispatcher_that_wakes_up_are_told_apart():
     explain = Explanations([stop], TIMES).explain
     assert explain(0, 100 * SECOND, 103 * SECOND) == WOKEN
     assert explain(0, 95 * SECOND, 103 * SECOND) == "dispatcher stop"
-    assert explain(0, 98 * SECOND, 103 * SECOND) is None
+    assert explain(0, 97 * SECOND, 99.9 * SECOND) == WOKEN
+    assert explain(0, 90 * SECOND, 103 * SECOND) is None
     verdict = judge([*arrivals(1, 2, 3), arrival(2, 4)], [ledger(3)], 1, lambda *_: WOKEN)
     assert not verdict.counts and [remark.kind for remark in verdict.remarks] == [WOKEN]
+
+
+def test_hand_overs_need_consolidators():
+    kill = happened("kill", "dispatcher-0", 96, 97)
+    stop = happened("stop", "consolidator-1", 98, 101)
+    first, again = 100 * SECOND, 103 * SECOND
+    assert Explanations([kill], TIMES).explain(0, first, again) == PLANNED
+    assert Explanations([kill, stop], TIMES).explain(0, first, again) == "hand-over without events"
+    assert Explanations([stop], TIMES).explain(0, first, again) is None
 
 
 def test_faults_reach_further_back_while_commits_are_held_back():

@@ -11,10 +11,16 @@ The rules say which faults forget, and how far back:
   hub, consolidator, short stops,   nothing
     other failures of subscribers
 
-Two more are explained, but should not happen. They are counted apart and shown:
+Shards are handed over by plan when a dispatcher is terminated, and when one comes back. Then the positions
+of those who are ahead are events, which the next owner awaits for some seconds:
 
-  dispatcher terminated             what was confirmed before the end: a planned hand-over repeats nothing
-  dispatcher wakes up from a stop   what it delivered then: it should know that its shards are lost
+  consolidator or Kafka away        what was confirmed since: the next owner does not learn of it
+    during a hand-over
+
+Two more are explained, but should hardly happen. They are counted apart and shown:
+
+  planned hand-over                 what was confirmed before it: it should repeat nothing
+  dispatcher wakes up from a stop   what it sends then: all but what was on its way already
 
 Commits are held back while a subscription of the same shard fails (until it is detached), and
 detaching needs consolidators and Kafka. So a fault reaches further back if one of these was going on.
@@ -25,7 +31,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from .injector import Happened
-from .plan import EVERYBODY
+from .plan import EVERYBODY, KAFKA
 
 _SECOND = 1_000_000_000
 
@@ -96,21 +102,34 @@ class Explanations:
         again_to = end + int(self._times.recovery * _SECOND)
         # What was on its way at the moment of the fault arrives a little later.
         soon = slack // 4
+        since = self._reach(begin)
         if fault.kind in ("restart", "crash"):
             rejoined = end + int(self._times.session * _SECOND) + slack
-            yield Window(f"Kafka {fault.kind}", self._reach(begin), rejoined, begin, again_to)
+            yield Window(f"Kafka {fault.kind}", since, rejoined, begin, again_to)
         if fault.kind == "fail" and fault.how == "refuse":
             whom = None if fault.victim == EVERYBODY else int(fault.victim.split()[1])
             yield Window("subscriber closed", begin - slack, end, begin, again_to, whom)
         if not fault.victim.startswith("dispatcher"):
             return
         if fault.kind == "kill":
-            yield Window("dispatcher kill", self._reach(begin), begin + soon, begin, again_to)
-        if fault.kind == "stop" and self._loses_membership(event):
-            yield Window("dispatcher stop", self._reach(begin), begin + soon, begin, again_to)
-            yield Window(WOKEN, end, end + soon, end, again_to)
-        if fault.kind == "terminate":
-            yield Window(PLANNED, self._reach(begin), end, begin, again_to)
+            yield Window("dispatcher kill", since, begin + soon, begin, again_to)
+        if fault.kind == "stop":
+            if not self._loses_membership(event):
+                return
+            yield Window("dispatcher stop", since, begin + soon, begin, again_to)
+            woken = end - soon // 10  # its end is written down a little later than it wakes up
+            yield Window(WOKEN, woken, end + soon, woken, again_to)
+            yield Window(WOKEN, since, end + soon, woken, end + soon)
+        rejoined = end + int((self._times.session + 2 * self._times.slack) * _SECOND)
+        kind = "hand-over without events" if self._no_events(begin, rejoined) else PLANNED
+        yield Window(kind, since, rejoined, begin, again_to)
+
+    def _no_events(self, begin_ns: int, end_ns: int) -> bool:
+        """Whether positions that are written as events may not have reached the state in time."""
+        return any(
+            _holds_events(event) and event.began_ns < end_ns and event.ended_ns > begin_ns
+            for event in self._log
+        )
 
     def _loses_membership(self, event: Happened) -> bool:
         """The last heartbeat may have been a quarter of the time-out before, and more on a busy machine."""
@@ -127,6 +146,9 @@ class Explanations:
         return since
 
 
+def _holds_events(event: Happened) -> bool:
+    return event.fault.victim == KAFKA or event.fault.victim.startswith("consolidator")
+
+
 def _holds_back(event: Happened) -> bool:
-    kind, victim = event.fault.kind, event.fault.victim
-    return kind in ("fail", "restart", "crash") or victim.startswith("consolidator")
+    return event.fault.kind == "fail" or _holds_events(event)
