@@ -35,9 +35,10 @@ from .plan import EVERYBODY, KAFKA
 
 _SECOND = 1_000_000_000
 
+NO_EVENTS = "hand-over without events"
 PLANNED = "planned hand-over"
 WOKEN = "dispatcher that woke up"
-REMARKABLE = (PLANNED, WOKEN)
+REMARKABLE = (WOKEN, PLANNED)
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,23 @@ class Window:
         )
 
 
+class _Index:
+    """Windows by the beginning of their first span."""
+
+    def __init__(self, windows: Iterable[Window]):
+        self._windows = sorted(windows, key=lambda window: window.first_from)
+        self._starts = [window.first_from for window in self._windows]
+        self._longest = max((w.first_to - w.first_from for w in self._windows), default=0)
+
+    def find(self, subscriber: int, first_ns: int, again_ns: int) -> Window | None:
+        """The latest that explains it."""
+        begin = bisect_left(self._starts, first_ns - self._longest)
+        for index in range(bisect_right(self._starts, first_ns) - 1, begin - 1, -1):
+            if self._windows[index].explains(subscriber, first_ns, again_ns):
+                return self._windows[index]
+        return None
+
+
 class Explanations:
     """Made from the log of faults, when all have ended."""
 
@@ -79,20 +97,15 @@ class Explanations:
         self._times = times
         self._log = sorted(happened, key=lambda event: event.began_ns)
         windows = [window for event in self._log for window in self._windows(event)]
-        self._remarkable = [window for window in windows if window.kind in REMARKABLE]
-        usual = [window for window in windows if window.kind not in REMARKABLE]
-        self._usual = sorted(usual, key=lambda window: window.first_from)
-        self._starts = [window.first_from for window in self._usual]
-        self._longest = max((w.first_to - w.first_from for w in self._usual), default=0)
+        # Whatever else explains it, a crash does so better.
+        weaker = (NO_EVENTS, *REMARKABLE)
+        self._indexes = [_Index(window for window in windows if window.kind not in weaker)]
+        self._indexes += [_Index(window for window in windows if window.kind == kind) for kind in weaker]
 
     def explain(self, subscriber: int, first_ns: int, again_ns: int) -> str | None:
-        """The kind of the latest fault that explains it, or None."""
-        end = bisect_right(self._starts, first_ns)
-        for index in range(end - 1, bisect_left(self._starts, first_ns - self._longest) - 1, -1):
-            if self._usual[index].explains(subscriber, first_ns, again_ns):
-                return self._usual[index].kind
-        for window in self._remarkable:
-            if window.explains(subscriber, first_ns, again_ns):
+        """The kind of a fault that explains it, or None."""
+        for index in self._indexes:
+            if window := index.find(subscriber, first_ns, again_ns):
                 return window.kind
         return None
 
@@ -121,7 +134,7 @@ class Explanations:
             yield Window(WOKEN, woken, end + soon, woken, again_to)
             yield Window(WOKEN, since, end + soon, woken, end + soon)
         rejoined = end + int((self._times.session + 2 * self._times.slack) * _SECOND)
-        kind = "hand-over without events" if self._no_events(begin, rejoined) else PLANNED
+        kind = NO_EVENTS if self._no_events(begin, rejoined) else PLANNED
         yield Window(kind, since, rejoined, begin, again_to)
 
     def _no_events(self, begin_ns: int, end_ns: int) -> bool:
