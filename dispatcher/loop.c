@@ -13,7 +13,7 @@
 
 /* Position events in a second: when all subscriptions are behind, the consolidator has other work
  * as well. Who has to wait only holds its shard's offset back for longer. */
-enum { TICK_MS = 1000, TICK_EVENTS = 500 };
+enum { TICK_MS = 1000, TICK_EVENTS = 250 };
 
 /* --- logs and progress --- */
 

@@ -9,6 +9,19 @@
 
 enum { DRAIN_MS = 5000, DRAIN_POLL_MS = 20 };
 
+/**
+ * How long what is under way may take when a shard is given up. librdkafka sends no heartbeats
+ * while it leaves a group: after the session time-out the shards would have another owner before
+ * our positions are written.
+ */
+static int64_t drain_ms(const struct config *config)
+{
+    int64_t drain = config->kafka.session_timeout / 2;
+    if (drain > config->dispatcher.shutdown_grace)
+        drain = config->dispatcher.shutdown_grace;
+    return drain < DRAIN_MS ? drain : DRAIN_MS;
+}
+
 /** A shard that is given up, while its transfers end. */
 struct revocation {
     struct loop *loop;
@@ -110,8 +123,7 @@ static void run_revoke(struct task *task, void *owner)
         revocation->loop = loop;
         revocation->shard = collect->shard;
         revocation->collection = collect->collection;
-        int64_t grace = loop->dispatcher->config.dispatcher.shutdown_grace;
-        revocation->deadline_ms = clock_monotonic_ms() + (grace < DRAIN_MS ? grace : DRAIN_MS);
+        revocation->deadline_ms = clock_monotonic_ms() + drain_ms(&loop->dispatcher->config);
         uv_timer_init(&loop->uv, &revocation->timer);
         revocation->timer.data = revocation;
         uv_timer_start(&revocation->timer, on_drain_poll, 0, DRAIN_POLL_MS);

@@ -12,7 +12,7 @@
 #include "dispatcher/loop_internal.h"
 #include "dispatcher/tail.h"
 
-enum { PROGRESS_MS = 10000, EVENT_AGAIN_MS = 15000 };
+enum { PROGRESS_MS = 2000, EVENT_AGAIN_MS = 15000 };
 
 /* With several in flight, so many times that number may be confirmed behind one that is not: what
  * is beyond would be repeated after a crash, and is kept in memory until then. */

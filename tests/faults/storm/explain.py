@@ -8,6 +8,7 @@ The rules say which faults forget, and how far back:
     past its session time-out
   Kafka away                        the same, and what was confirmed while nothing could be committed
   a subscriber closes its port      what it confirmed on connections that went down with it
+  a subscriber hangs                what it confirms at last, just when the dispatcher's patience is over
   hub, consolidator, short stops,   nothing
     other failures of subscribers
 
@@ -122,6 +123,9 @@ class Explanations:
         if fault.kind == "fail" and fault.how == "refuse":
             whom = None if fault.victim == EVERYBODY else int(fault.victim.split()[1])
             yield Window("subscriber closed", begin - slack, end, begin, again_to, whom)
+        if fault.kind == "fail" and fault.how == "hang":
+            whom = None if fault.victim == EVERYBODY else int(fault.victim.split()[1])
+            yield Window("answer that came too late", begin, end + soon, begin, end + soon, whom)
         if not fault.victim.startswith("dispatcher"):
             return
         if fault.kind == "kill":
