@@ -11,6 +11,7 @@ from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.events import ConnectionTerminated, DataReceived, RequestReceived, StreamEnded, StreamReset
 from h2.exceptions import ProtocolError
+from hyperframe.frame import GoAwayFrame
 
 from .behaviours import Reply
 from .subscriber import Received, Subscriber, _Handler, _Server
@@ -25,6 +26,7 @@ class _Http2Handler(socketserver.BaseRequestHandler):
         self._lock = threading.Lock()
         self._h2 = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8"))
         self._requests: dict[int, tuple[list, bytearray]] = {}
+        self._last_stream: int | None = None  # set: those above it are ignored
 
     def handle(self) -> None:
         self.server.subscriber.connections.append(self)
@@ -38,10 +40,13 @@ class _Http2Handler(socketserver.BaseRequestHandler):
                     self._take(event)
 
     def go_away(self) -> None:
-        """Accepts no further streams, and answers those that are there."""
-        self._exchange(
-            self._h2.close_connection, ErrorCodes.NO_ERROR, None, self._h2.highest_inbound_stream_id
-        )
+        """Accepts no further streams, and answers those that are there.
+
+        The frame is written by hand: H2Connection.close_connection would answer none any more.
+        """
+        with self._lock:
+            self._last_stream = self._h2.highest_inbound_stream_id
+            self.request.sendall(GoAwayFrame(0, last_stream_id=self._last_stream).serialize())
 
     def _exchange(self, step, *arguments) -> None:
         with self._lock:
@@ -49,6 +54,8 @@ class _Http2Handler(socketserver.BaseRequestHandler):
             self.request.sendall(self._h2.data_to_send())
 
     def _take(self, event) -> None:
+        if self._last_stream is not None and getattr(event, "stream_id", 0) > self._last_stream:
+            return
         if isinstance(event, RequestReceived):
             self._requests[event.stream_id] = (event.headers, bytearray())
         elif isinstance(event, DataReceived):
