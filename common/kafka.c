@@ -146,6 +146,12 @@ out:
     return rk;
 }
 
+void kafka_add_header(rd_kafka_headers_t *headers, const char *name, const char *value)
+{
+    if (value)
+        rd_kafka_header_add(headers, name, -1, value, (ssize_t)strlen(value));
+}
+
 bool kafka_header(const rd_kafka_message_t *message, const char *name, const char **value,
                   size_t *length)
 {

@@ -59,6 +59,9 @@ size_t kafka_consume(rd_kafka_queue_t *queue, int timeout_ms, rd_kafka_message_t
 /** The error of a librdkafka call as ours. */
 int kafka_error(struct error *error, rd_kafka_resp_err_t code, const char *what);
 
+/** Adds a text header to a record that is to be produced; none when `value` is NULL. */
+void kafka_add_header(rd_kafka_headers_t *headers, const char *name, const char *value);
+
 /** Value of header `name` of a consumed message; false when it is not there. Not NUL-terminated. */
 bool kafka_header(const rd_kafka_message_t *message, const char *name, const char **value,
                   size_t *length);

@@ -8,6 +8,7 @@
 #include "common/clock.h"
 #include "common/container.h"
 #include "common/id.h"
+#include "common/kafka.h"
 #include "common/kafka_producer.h"
 #include "common/message.h"
 #include "common/panic.h"
@@ -52,17 +53,11 @@ void dead_letters_free(struct dead_letters *letters)
 
 /* --- what is written --- */
 
-static void add_text(rd_kafka_headers_t *headers, const char *name, const char *value)
-{
-    if (value)
-        rd_kafka_header_add(headers, name, -1, value, (ssize_t)strlen(value));
-}
-
 static void add_number(rd_kafka_headers_t *headers, const char *name, int64_t value)
 {
     char text[24];
     snprintf(text, sizeof(text), "%" PRId64, value);
-    add_text(headers, name, text);
+    kafka_add_header(headers, name, text);
 }
 
 static rd_kafka_headers_t *make_headers(const struct dead_letter_contents *contents)
@@ -70,16 +65,16 @@ static rd_kafka_headers_t *make_headers(const struct dead_letter_contents *conte
     const struct message *message = contents->message;
     const struct message_partition *origin = contents->channel->partition;
     rd_kafka_headers_t *headers = rd_kafka_headers_new(12);
-    add_text(headers, MESSAGE_HEADER_ID, message->id);
+    kafka_add_header(headers, MESSAGE_HEADER_ID, message->id);
     add_number(headers, MESSAGE_HEADER_PUBLISHED_AT, message->published_at_ms);
-    add_text(headers, MESSAGE_HEADER_CONTENT_TYPE, message_content_type(message));
-    add_text(headers, MESSAGE_HEADER_TRACEPARENT, message_traceparent(message));
-    add_text(headers, DEAD_LETTER_HEADER_TOPIC, contents->channel->topic);
-    add_text(headers, DEAD_LETTER_HEADER_CALLBACK, contents->callback);
-    add_text(headers, DEAD_LETTER_HEADER_REASON, contents->reason);
+    kafka_add_header(headers, MESSAGE_HEADER_CONTENT_TYPE, message_content_type(message));
+    kafka_add_header(headers, MESSAGE_HEADER_TRACEPARENT, message_traceparent(message));
+    kafka_add_header(headers, DEAD_LETTER_HEADER_TOPIC, contents->channel->topic);
+    kafka_add_header(headers, DEAD_LETTER_HEADER_CALLBACK, contents->callback);
+    kafka_add_header(headers, DEAD_LETTER_HEADER_REASON, contents->reason);
     add_number(headers, DEAD_LETTER_HEADER_FAILURES, contents->failures);
     add_number(headers, DEAD_LETTER_HEADER_AT, clock_wall_ms());
-    add_text(headers, DEAD_LETTER_HEADER_ORIGIN, origin->kafka_topic);
+    kafka_add_header(headers, DEAD_LETTER_HEADER_ORIGIN, origin->kafka_topic);
     add_number(headers, DEAD_LETTER_HEADER_PARTITION, origin->partition);
     add_number(headers, DEAD_LETTER_HEADER_OFFSET, message->offset);
     return headers;

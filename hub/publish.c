@@ -44,12 +44,6 @@ static void on_settled(struct kafka_receipt *receipt, rd_kafka_resp_err_t code, 
     operation_accept(request, 200);
 }
 
-static void add_header(rd_kafka_headers_t *headers, const char *name, const char *value)
-{
-    if (value)
-        rd_kafka_header_add(headers, name, -1, value, (ssize_t)strlen(value));
-}
-
 static void write_message(struct operation_request *request)
 {
     const struct view_topic *topic = &request->view_wait.found;
@@ -66,10 +60,10 @@ static void write_message(struct operation_request *request)
     snprintf(published_at, sizeof(published_at), "%lld", (long long)record.timestamp_ms);
     record.value = http_request_body(request->http, &record.value_length);
     id_uuid7(request->message_id);
-    add_header(record.headers, MESSAGE_HEADER_ID, request->message_id);
-    add_header(record.headers, MESSAGE_HEADER_PUBLISHED_AT, published_at);
-    add_header(record.headers, MESSAGE_HEADER_CONTENT_TYPE, request->content_type);
-    add_header(record.headers, MESSAGE_HEADER_TRACEPARENT, request->traceparent);
+    kafka_add_header(record.headers, MESSAGE_HEADER_ID, request->message_id);
+    kafka_add_header(record.headers, MESSAGE_HEADER_PUBLISHED_AT, published_at);
+    kafka_add_header(record.headers, MESSAGE_HEADER_CONTENT_TYPE, request->content_type);
+    kafka_add_header(record.headers, MESSAGE_HEADER_TRACEPARENT, request->traceparent);
     request->receipt.settled = on_settled;
     if (kafka_producer_send(request->hub->producer, &record, &request->receipt, &error) != 0) {
         rd_kafka_headers_destroy(record.headers);

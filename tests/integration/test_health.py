@@ -7,6 +7,7 @@ import pytest
 
 from harness import planted
 from harness.hub_client import HubClient
+from harness.metrics import metric
 from harness.program import KINDS
 from harness.settle import subscribe
 
@@ -60,14 +61,9 @@ def test_metrics_count_what_happens(suite, hub, topic, subscriber):
     assert count_delivered(suite) - delivered >= 4  # the last may be answered and not yet counted
 
 
-def count_published(suite) -> int:
+def count_published(suite) -> float:
     return metric(suite["hub-0"], 'websub_hub_requests_total{mode="publish",outcome="accepted"}')
 
 
-def count_delivered(suite) -> int:
+def count_delivered(suite) -> float:
     return metric(suite["dispatcher-0"], "websub_dispatcher_deliveries_total")
-
-
-def metric(program, name: str) -> int:
-    lines = program.get("/metrics").body.decode().splitlines()
-    return next(int(line.removeprefix(name)) for line in lines if line.startswith(f"{name} "))
