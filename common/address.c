@@ -183,6 +183,25 @@ static void unmap_network(struct address_network *network)
     *network = ipv4;
 }
 
+/** A decimal port at `*text`, which is moved behind it; 0: none. */
+static uint16_t parse_port(const char **text)
+{
+    size_t digits = strspn(*text, "0123456789");
+    long port = digits > 0 && digits <= 5 ? strtol(*text, NULL, 10) : 0;
+    *text += digits;
+    return port <= UINT16_MAX ? (uint16_t)port : 0;
+}
+
+int address_port_range_parse(const char *text, struct port_range *range)
+{
+    range->first = range->last = parse_port(&text);
+    if (*text == '-') {
+        text++;
+        range->last = parse_port(&text);
+    }
+    return range->first > 0 && range->last >= range->first && !*text ? 0 : -1;
+}
+
 int address_network_parse(const char *text, struct address_network *network, struct error *error)
 {
     char address[INET6_ADDRSTRLEN];

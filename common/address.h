@@ -16,6 +16,14 @@
 
 #include "common/error.h"
 
+/** Ports from `first` to `last`. */
+struct port_range {
+    uint16_t first, last;
+};
+
+/** "443" or "8000-8999", from 1 to 65535; -1 when it is neither. */
+int address_port_range_parse(const char *text, struct port_range *range);
+
 struct address_network {
     int family; /**< AF_INET or AF_INET6 */
     unsigned prefix_length;

@@ -12,7 +12,8 @@
  * }; Durations:     "250ms", "10s", "5m", "6h", "7d"; a bare number (also without quotes) is
  * seconds. Sizes:         bytes, or "64KiB", "1MiB", "2GiB". Booleans:      true, false; in the
  * environment also yes/no, on/off, 1/0. Lists:         ["a", "b"] in the file; in the environment
- * split at ',' (kafka.properties: at ';').
+ * split at ','; those of properties, rules and keys at ';'.
+ * Secrets:       the value, or "file:PATH": what is in that file, without the newline at its end.
  */
 #ifndef WEBSUB_COMMON_CONFIG_H
 #define WEBSUB_COMMON_CONFIG_H
@@ -33,7 +34,24 @@ struct string_list {
 
 enum messages_layout { LAYOUT_AUTO, LAYOUT_DEDICATED, LAYOUT_POOLED };
 enum on_exhausted { EXHAUSTED_SUSPEND, EXHAUSTED_DEAD_LETTER };
-enum auth_mode { AUTH_NONE };
+enum auth_mode {
+    AUTH_NONE,
+    AUTH_JWT,
+    AUTH_INTROSPECTION,
+    AUTH_MOSIP,
+    AUTH_BASIC,
+    AUTH_CERTIFICATE,
+};
+/** How a token may be signed; the names of RFC 7518. "none" and HMAC are no choice. */
+enum jwt_algorithm { JWT_RS256, JWT_RS384, JWT_RS512, JWT_ES256, JWT_ES384, JWT_ES512 };
+enum policy_failure { POLICY_FAILURE_DENY, POLICY_FAILURE_ALLOW };
+enum audit_scope { AUDIT_CHANGES, AUDIT_ALL, AUDIT_OFF };
+
+/** Several of an enum's values, each at most once, in the order in which they were given. */
+struct choice_list {
+    int items[8];
+    size_t count;
+};
 
 /** All strings are owned by the struct and never NULL. Durations are int64_t milliseconds. */
 struct config {
@@ -63,7 +81,13 @@ struct config {
         int64_t threads;  /**< 0: one per core */
         int64_t connection_limit;
         int64_t idle_timeout;
+        int64_t header_timeout;               /**< bound on a request's line and header fields */
+        int64_t body_timeout;                 /**< bound on its body, and on taking our answer */
+        int64_t connection_limit_per_address; /**< 0: no limit */
+        int64_t max_header_bytes;
         int64_t max_body_bytes;
+        double publish_rate_limit; /**< per second and identity; 0: no limit */
+        double change_rate_limit;  /**< the same for each other operation */
         bool auto_register;
         int64_t lease_seconds_min;
         int64_t lease_seconds_default;
@@ -103,16 +127,51 @@ struct config {
         enum on_exhausted on_exhausted;
     } retry;
     struct {
-        enum auth_mode mode;
+        struct choice_list mode; /**< of enum auth_mode; never empty */
+        int64_t cache_time;
+        char *jwks_url; /**< "": none */
+        int64_t jwks_refresh_interval;
+        char *public_key_file;         /**< "": none */
+        struct choice_list algorithms; /**< of enum jwt_algorithm */
+        char *issuer;                  /**< "": any */
+        char *audience;                /**< "": any */
+        int64_t leeway;
+        char *user_claim;
+        struct string_list role_claims; /**< paths such as "realm_access.roles" */
+        char *introspection_url;
+        char *introspection_client_id;
+        char *introspection_client_secret; /**< secret */
+        char *mosip_base_url;
+        char *mosip_validate_path;
+        char *user_prefix; /**< taken off user names */
+        char *basic_users_file;
+        int64_t provider_timeout;
+        struct string_list rules;
+        bool mosip_scopes;
+        char *operator_role; /**< "": there are no operators */
+        char *policy_url;    /**< "": none */
+        int64_t policy_timeout;
+        enum policy_failure policy_on_failure;
     } auth;
     struct {
         bool allow_insecure;
+        char *tls_certificate_file; /**< "": plain HTTP */
+        char *tls_key_file;
+        char *client_ca_file;
+        int64_t hsts_max_age;
         struct string_list allowed_callback_networks; /**< CIDR */
+        struct string_list denied_callback_networks;  /**< CIDR */
+        struct string_list allowed_callback_ports;    /**< "443", "8000-8999"; empty: all */
+        struct string_list denied_callback_ports;
+        bool require_https_callbacks;
+        struct string_list secret_keys; /**< "id=base64": secret */
         char *extra_ca_file;
     } security;
     struct {
         enum log_level level;
         enum log_format format;
+        enum audit_scope audit;
+        char *audit_file; /**< "": stderr */
     } log;
 };
 
@@ -122,6 +181,9 @@ struct config {
  */
 int config_load(struct config *config, const char *path, struct error *error);
 void config_fini(struct config *config);
+
+/** Whether `mode` is one of auth.mode. */
+bool config_auth_has(const struct config *config, enum auth_mode mode);
 
 /** Prints every key with type, default, bounds, environment variable and meaning, as a libconfig
  * file. */

@@ -91,11 +91,28 @@ void config_value_append_expected(struct buffer *out, const struct config_entry 
     case CONFIG_VALUE_CHOICE:
         append_choices(out, entry);
         return;
+    case CONFIG_VALUE_SECRET:
+        append_range(out, entry, "a secret,");
+        buffer_append_string(out, " bytes, or \"file:PATH\"");
+        return;
+    case CONFIG_VALUE_CHOICE_LIST:
+        buffer_append_string(out, "one or several of ");
+        append_choices(out, entry);
+        return;
+    case CONFIG_VALUE_NAME_LIST:
+        buffer_append_string(out, "a list of names without blanks");
+        return;
+    case CONFIG_VALUE_PORT_LIST:
+        buffer_append_string(out, "a list of ports such as \"443\" or \"8000-8999\"");
+        return;
+    case CONFIG_VALUE_RULE_LIST:
+        buffer_append_string(out, "a list of rules \"OPERATIONS TOPIC REQUIREMENT\"");
+        return;
     case CONFIG_VALUE_NETWORK_LIST:
         buffer_append_string(out, "a list of networks such as \"10.0.0.0/8\"");
         return;
     case CONFIG_VALUE_PROPERTY_LIST:
-        buffer_append_string(out, "a list of \"name=value\"");
+        buffer_append_string(out, "a list of \"name=value\" or \"file:PATH\"");
         return;
     }
     PANIC("no such type: %d", (int)entry->type);
@@ -104,12 +121,15 @@ void config_value_append_expected(struct buffer *out, const struct config_entry 
 const char *config_value_type_name(const struct config_entry *entry)
 {
     static const char *const names[] = {
-        [CONFIG_VALUE_STRING] = "string",     [CONFIG_VALUE_KAFKA_PREFIX] = "string",
-        [CONFIG_VALUE_ADDRESS] = "address",   [CONFIG_VALUE_URL] = "URL",
-        [CONFIG_VALUE_INTEGER] = "integer",   [CONFIG_VALUE_NUMBER] = "number",
-        [CONFIG_VALUE_BOOLEAN] = "boolean",   [CONFIG_VALUE_DURATION] = "duration",
-        [CONFIG_VALUE_SIZE] = "size",         [CONFIG_VALUE_CHOICE] = "choice",
-        [CONFIG_VALUE_NETWORK_LIST] = "list", [CONFIG_VALUE_PROPERTY_LIST] = "list",
+        [CONFIG_VALUE_STRING] = "string",   [CONFIG_VALUE_KAFKA_PREFIX] = "string",
+        [CONFIG_VALUE_ADDRESS] = "address", [CONFIG_VALUE_URL] = "URL",
+        [CONFIG_VALUE_INTEGER] = "integer", [CONFIG_VALUE_NUMBER] = "number",
+        [CONFIG_VALUE_BOOLEAN] = "boolean", [CONFIG_VALUE_DURATION] = "duration",
+        [CONFIG_VALUE_SIZE] = "size",       [CONFIG_VALUE_CHOICE] = "choice",
+        [CONFIG_VALUE_SECRET] = "secret",   [CONFIG_VALUE_CHOICE_LIST] = "list",
+        [CONFIG_VALUE_NAME_LIST] = "list",  [CONFIG_VALUE_NETWORK_LIST] = "list",
+        [CONFIG_VALUE_PORT_LIST] = "list",  [CONFIG_VALUE_PROPERTY_LIST] = "list",
+        [CONFIG_VALUE_RULE_LIST] = "list",
     };
     return names[entry->type];
 }

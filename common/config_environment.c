@@ -20,7 +20,7 @@ static int read_variable(struct config_loading *loading, const struct config_ent
     if (result == 0) {
         config_loading_set_origin(loading, entry, xstrdup(variable));
     } else {
-        bool secret = entry->type == CONFIG_VALUE_PROPERTY_LIST;
+        bool secret = config_value_is_secret(entry);
         char *shown = secret ? NULL : config_loading_quote(text);
         config_loading_refuse(loading, entry, variable, shown, reason.data);
         free(shown);

@@ -40,6 +40,7 @@ static bool type_fits(const struct config_entry *entry, const config_setting_t *
     case CONFIG_VALUE_ADDRESS:
     case CONFIG_VALUE_URL:
     case CONFIG_VALUE_CHOICE:
+    case CONFIG_VALUE_SECRET:
         return type == CONFIG_TYPE_STRING;
     case CONFIG_VALUE_INTEGER:
         return integer;
@@ -51,8 +52,13 @@ static bool type_fits(const struct config_entry *entry, const config_setting_t *
         return integer || type == CONFIG_TYPE_FLOAT || type == CONFIG_TYPE_STRING;
     case CONFIG_VALUE_SIZE:
         return integer || type == CONFIG_TYPE_STRING;
+    case CONFIG_VALUE_CHOICE_LIST: /* one needs no brackets */
+        return is_aggregate_list(setting) || type == CONFIG_TYPE_STRING;
+    case CONFIG_VALUE_NAME_LIST:
     case CONFIG_VALUE_NETWORK_LIST:
+    case CONFIG_VALUE_PORT_LIST:
     case CONFIG_VALUE_PROPERTY_LIST:
+    case CONFIG_VALUE_RULE_LIST:
         return is_aggregate_list(setting);
     }
     PANIC("no such type: %d", (int)entry->type);
@@ -79,12 +85,12 @@ static char *text_of(const config_setting_t *setting)
 /* What an error shows of a setting. NULL: nothing, as it may be secret. Caller frees. */
 static char *shown_of(const struct config_entry *entry, const config_setting_t *setting)
 {
-    if (entry->type == CONFIG_VALUE_PROPERTY_LIST)
+    if (config_value_is_secret(entry))
         return NULL;
     if (config_setting_is_group(setting))
         return xstrdup("a group");
     if (is_aggregate_list(setting))
-        return entry->type == CONFIG_VALUE_NETWORK_LIST ? NULL : xstrdup("a list");
+        return config_value_is_list(entry) ? NULL : xstrdup("a list");
     char *text = text_of(setting);
     if (!text || config_setting_type(setting) != CONFIG_TYPE_STRING)
         return text;

@@ -22,27 +22,35 @@ static bool is_quoted(const struct config_entry *entry)
     case CONFIG_VALUE_INTEGER:
     case CONFIG_VALUE_NUMBER:
     case CONFIG_VALUE_BOOLEAN:
-    case CONFIG_VALUE_NETWORK_LIST:
-    case CONFIG_VALUE_PROPERTY_LIST:
         return false;
     default:
         return true;
     }
 }
 
-static bool is_list(const struct config_entry *entry)
+static void append_item(struct buffer *out, const char *item, size_t length)
 {
-    return entry->type == CONFIG_VALUE_NETWORK_LIST || entry->type == CONFIG_VALUE_PROPERTY_LIST;
+    const char *separator = out->length > 1 ? ", " : "";
+    buffer_append_format(out, "%s\"%.*s\"", separator, (int)length, item);
 }
 
-/* Lists have no items by default: the table knows no way to write any. */
+/* Defaults with several items have ',' between them. */
 static void append_default(struct buffer *out, const struct config_entry *entry)
 {
     const char *quote = is_quoted(entry) ? "\"" : "";
-    if (is_list(entry))
-        buffer_append_string(out, "[]");
-    else
+    if (!config_value_is_list(entry)) {
         buffer_append_format(out, "%s%s%s", quote, entry->default_text, quote);
+        return;
+    }
+    struct buffer list = {0};
+    buffer_append_string(&list, "[");
+    for (const char *item = entry->default_text; *item;) {
+        size_t length = strcspn(item, ",");
+        append_item(&list, item, length);
+        item += length + (item[length] == ',');
+    }
+    buffer_append_format(out, "%s]", list.data);
+    buffer_fini(&list);
 }
 
 /* Words of `text` in comment lines of at most 96 characters. */
@@ -154,8 +162,12 @@ void config_print_markdown(FILE *out)
         "- Durations: `\"250ms\"`, `\"10s\"`, `\"5m\"`, `\"6h\"`, `\"7d\"`; a bare number is "
         "seconds.\n"
         "- Sizes: bytes, or `\"64KiB\"`, `\"1MiB\"`, `\"2GiB\"`.\n"
-        "- Lists: `[\"a\", \"b\"]` in the file; in the environment separated by `,`\n"
-        "  (`WEBSUB_KAFKA_PROPERTIES`: by `;`).\n",
+        "- Lists: `[\"a\", \"b\"]` in the file; in the environment separated by `,` (rules, and "
+        "lists of\n"
+        "  `name=value`: by `;`).\n"
+        "- Secrets, and lists of `name=value`: a value or an item may be `\"file:PATH\"`, which "
+        "stands for what is\n"
+        "  in that file (of a list: a line for each item). They are never shown.\n",
         out);
     for (size_t i = 0; i < config_table_size; i++) {
         if (starts_section(i))

@@ -92,10 +92,10 @@ static int check_replication(struct config_loading *loading)
     return check_order(loading, must_find("kafka", "min_insync_replicas"), factor);
 }
 
-static int check_auth(struct config_loading *loading)
+static int check_open_door(struct config_loading *loading)
 {
     const struct config *config = loading->config;
-    if (config->auth.mode != AUTH_NONE || config->security.allow_insecure ||
+    if (!config_auth_has(config, AUTH_NONE) || config->security.allow_insecure ||
         address_text_is_loopback(config->hub.listen_address))
         return 0;
     return error_set(loading->error, ERROR_CONFIG, false,
@@ -103,6 +103,56 @@ static int check_auth(struct config_loading *loading)
                      "\"%s\": listen on a loopback address such as 127.0.0.1, or set "
                      "security.allow_insecure = true",
                      config->hub.listen_address);
+}
+
+static int require(struct config_loading *loading, bool given, const char *why, const char *what)
+{
+    if (given)
+        return 0;
+    return error_set(loading->error, ERROR_CONFIG, false, "%s needs %s", why, what);
+}
+
+static int check_tls(struct config_loading *loading)
+{
+    const struct config *config = loading->config;
+    bool certificate = config->security.tls_certificate_file[0];
+    bool key = config->security.tls_key_file[0];
+    if (certificate != key)
+        return require(loading, false,
+                       certificate ? "security.tls_certificate_file" : "security.tls_key_file",
+                       certificate ? "security.tls_key_file" : "security.tls_certificate_file");
+    if (config->security.hsts_max_age > 0 && !certificate)
+        return require(loading, false, "security.hsts_max_age", "security.tls_certificate_file");
+    return 0;
+}
+
+static int check_auth(struct config_loading *loading)
+{
+    const struct config *config = loading->config;
+    if (config_auth_has(config, AUTH_NONE) && config->auth.mode.count > 1)
+        return error_set(loading->error, ERROR_CONFIG, false,
+                         "auth.mode: \"none\" lets everyone in, and makes no sense with others");
+    const struct {
+        enum auth_mode mode;
+        bool given;
+        const char *why, *what;
+    } needs[] = {
+        {AUTH_JWT, config->auth.jwks_url[0] || config->auth.public_key_file[0], "auth.mode \"jwt\"",
+         "auth.jwks_url or auth.public_key_file"},
+        {AUTH_INTROSPECTION, config->auth.introspection_url[0], "auth.mode \"introspection\"",
+         "auth.introspection_url"},
+        {AUTH_MOSIP, config->auth.mosip_base_url[0], "auth.mode \"mosip\"", "auth.mosip_base_url"},
+        {AUTH_BASIC, config->auth.basic_users_file[0], "auth.mode \"basic\"",
+         "auth.basic_users_file"},
+        {AUTH_CERTIFICATE,
+         config->security.client_ca_file[0] && config->security.tls_certificate_file[0],
+         "auth.mode \"certificate\"", "security.tls_certificate_file and security.client_ca_file"},
+    };
+    for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++)
+        if (config_auth_has(config, needs[i].mode) &&
+            require(loading, needs[i].given, needs[i].why, needs[i].what) != 0)
+            return -1;
+    return check_open_door(loading);
 }
 
 static char *derive_public_url(const struct config *config)
@@ -140,10 +190,18 @@ static void settle_instance_id(struct config *config)
     config->consolidator.instance_id = xasprintf("%s-%" PRId64, host, config->consolidator.port);
 }
 
+bool config_auth_has(const struct config *config, enum auth_mode mode)
+{
+    for (size_t i = 0; i < config->auth.mode.count; i++)
+        if (config->auth.mode.items[i] == (int)mode)
+            return true;
+    return false;
+}
+
 int config_settle(struct config_loading *loading)
 {
     if (settle_lease(loading) != 0 || settle_retry(loading) != 0 ||
-        check_replication(loading) != 0 || check_auth(loading) != 0)
+        check_replication(loading) != 0 || check_tls(loading) != 0 || check_auth(loading) != 0)
         return -1;
     settle_public_url(loading->config);
     settle_instance_id(loading->config);

@@ -20,7 +20,12 @@
 static const char *const layouts[] = {"auto", "dedicated", "pooled", NULL};
 static const char *const methods[] = {"sha1", "sha256", "sha384", "sha512", NULL};
 static const char *const exhausted[] = {"suspend", "dead-letter", NULL};
-static const char *const modes[] = {"none", NULL};
+static const char *const modes[] = {"none",        "jwt", "introspection", "mosip", "basic",
+                                    "certificate", NULL};
+static const char *const algorithms[] = {"RS256", "RS384", "RS512", "ES256",
+                                         "ES384", "ES512", NULL};
+static const char *const failures[] = {"deny", "allow", NULL};
+static const char *const audits[] = {"changes", "all", "off", NULL};
 static const char *const levels[] = {"debug", "info", "warning", "error", NULL};
 static const char *const formats[] = {"json", "text", NULL};
 
@@ -45,11 +50,17 @@ static const char *const formats[] = {"json", "text", NULL};
     ENTRY(section, key, BOOLEAN, 0, 0, preset, NULL, meaning)
 #define CHOICE(section, key, choices, preset, meaning)                                             \
     ENTRY(section, key, CHOICE, 0, 0, preset, choices, meaning)
+#define CHOICES(section, key, choices, preset, meaning)                                            \
+    ENTRY(section, key, CHOICE_LIST, 0, 0, preset, choices, meaning)
+#define WEB_ADDRESS(section, key, meaning)                                                         \
+    ENTRY(section, key, URL, 0, 2048, "", NULL, meaning)
+#define LIST(section, key, kind, preset, meaning)                                                  \
+    ENTRY(section, key, kind##_LIST, 0, 0, preset, NULL, meaning)
 
 const struct config_entry config_table[] = {
     TEXT(kafka, bootstrap_servers, 1, 4096, "127.0.0.1:9092",
          "Where to find Kafka: host:port, several separated by commas."),
-    ENTRY(kafka, properties, PROPERTY_LIST, 0, 0, "", NULL,
+    LIST(kafka, properties, PROPERTY, "",
           "librdkafka properties as \"name=value\", for all clients, TLS and SASL included. A property "
           "that librdkafka refuses stops the start."),
     ENTRY(kafka, topic_prefix, KAFKA_PREFIX, 1, 100, "websub-", NULL,
@@ -95,8 +106,22 @@ const struct config_entry config_table[] = {
     INTEGER(hub, connection_limit, 1, 1000000, "4096", "Connections served at the same time."),
     DURATION(hub, idle_timeout, SECOND, HOUR, "30s",
              "A connection on which nothing happens for so long is closed."),
+    DURATION(hub, header_timeout, SECOND, HOUR, "10s",
+             "Bound on receiving the head of a request, however slowly it comes."),
+    DURATION(hub, body_timeout, SECOND, HOUR, "60s",
+             "Bound on receiving the body of a request, and on the client's taking the answer."),
+    INTEGER(hub, connection_limit_per_address, 0, 1000000, "0",
+            "Connections from one address at the same time; 0: no limit, as behind a load balancer, "
+            "where all come from its address."),
+    SIZE(hub, max_header_bytes, 4 * KIB, MIB, "32KiB",
+         "Memory for the head of a request and what belongs to it; 431 or 414 above."),
     SIZE(hub, max_body_bytes, 1, 100 * MIB, "1MiB",
          "Largest body of a request; 413 above. Kafka's message.max.bytes must allow for it."),
+    ENTRY(hub, publish_rate_limit, NUMBER, 0, 10000000, "0", NULL,
+          "Publications per second that one identity (without authentication: one address) may send, a "
+          "second's worth at a time; 429 with Retry-After above. 0: no limit."),
+    ENTRY(hub, change_rate_limit, NUMBER, 0, 10000000, "0", NULL,
+          "The same for each of the other operations: register, deregister, subscribe, unsubscribe."),
     BOOLEAN(hub, auto_register, "false",
             "Whether a subscription to, or a message for, an unknown topic registers it."),
     INTEGER(hub, lease_seconds_min, 1, TEN_YEARS_S, "60",
@@ -167,21 +192,101 @@ const struct config_entry config_table[] = {
            "message until its lease ends, and catches up by itself. \"dead-letter\": the message is written "
            "to the dead letters topic, and the next one is tried."),
 
-    CHOICE(auth, mode, modes, "none",
-           "Who may publish and subscribe. \"none\" (everyone) needs a loopback hub.listen_address or "
-           "security.allow_insecure."),
+    CHOICES(auth, mode, modes, "none",
+            "How clients of the hub prove who they are; several are tried in this order. \"none\" (no "
+            "proof, everyone may do everything) stands alone, and needs a loopback hub.listen_address or "
+            "security.allow_insecure. \"jwt\": signed tokens; \"introspection\": tokens that a provider "
+            "is asked about (RFC 7662); \"mosip\": tokens that MOSIP's auth service is asked about; "
+            "\"basic\": names and passwords; \"certificate\": TLS client certificates."),
+    DURATION(auth, cache_time, 0, HOUR, "30s",
+             "So long a proof that was found good is not checked again; never longer than its token is "
+             "valid. What a provider revokes is noticed after that time."),
+    WEB_ADDRESS(auth, jwks_url, "jwt: where the issuer publishes its keys (RFC 7517)."),
+    DURATION(auth, jwks_refresh_interval, SECOND, 7 * DAY, "5m",
+             "jwt: pause between fetches of the keys. A token with an unknown key leads to one at once. "
+             "While the issuer cannot be reached, the last keys stay good."),
+    TEXT(auth, public_key_file, 0, 4096, "",
+         "jwt: a PEM file with the issuer's public key or keys, instead of or beside jwks_url."),
+    CHOICES(auth, algorithms, algorithms, "RS256,RS384,RS512,ES256,ES384,ES512",
+            "jwt: how tokens may be signed."),
+    TEXT(auth, issuer, 0, 2048, "", "jwt, introspection: the \"iss\" of a good token; empty: any."),
+    TEXT(auth, audience, 0, 2048, "",
+         "jwt, introspection: what must be in the \"aud\" of a good token; empty: not looked at."),
+    DURATION(auth, leeway, 0, HOUR, "30s",
+             "jwt, introspection: how much our clock and the issuer's may differ."),
+    TEXT(auth, user_claim, 1, 200, "sub",
+         "jwt, introspection: the claim with the name of the user."),
+    LIST(auth, role_claims, NAME, "scope,scp,roles,realm_access.roles",
+         "jwt, introspection: the claims with scopes or roles, as text with blanks between them or as a "
+         "list; a point leads into an object."),
+    WEB_ADDRESS(auth, introspection_url, "introspection: the provider's endpoint."),
+    TEXT(auth, introspection_client_id, 0, 1024, "", "introspection: our name at the provider."),
+    ENTRY(auth, introspection_client_secret, SECRET, 0, 4096, "", NULL,
+          "introspection: our password there, or \"file:PATH\"."),
+    WEB_ADDRESS(auth, mosip_base_url, "mosip: the address of MOSIP's auth service."),
+    TEXT(auth, mosip_validate_path, 0, 2048, "/v1/authmanager/authorize/admin/validateToken",
+         "mosip: the path of its call that validates a token."),
+    TEXT(auth, user_prefix, 0, 200, "service-account-",
+         "Taken off the front of user names of all modes before they are compared."),
+    TEXT(auth, basic_users_file, 0, 4096, "",
+         "basic: a file with a user a line, \"name:hash:role role...\", hash as of crypt(5): yescrypt, "
+         "bcrypt, SHA-512. Read again when it changes."),
+    DURATION(auth, provider_timeout, 10, MINUTE, "5s",
+             "Bound on waiting for the answer of a provider; 503 then."),
+    LIST(auth, rules, RULE, "",
+         "Who may do what: \"OPERATIONS TOPIC REQUIREMENT\", see docs/security.md. What no rule allows is "
+         "denied. None, and no mosip_scopes: whoever is authenticated may do everything."),
+    BOOLEAN(auth, mosip_scopes, "false",
+            "Whether MOSIP's roles allow too: for the topic partner/NAME PUBLISH_NAME_ALL_INDIVIDUAL or, "
+            "if the partner is the user, SUBSCRIBE_NAME_INDIVIDUAL; for the topic NAME "
+            "PUBLISH_NAME_GENERAL or SUBSCRIBE_NAME_GENERAL."),
+    TEXT(auth, operator_role, 0, 200, "websub-operator",
+         "Scope or role of operators, who may do everything, also to others' subscriptions. Empty: "
+         "nobody."),
+    WEB_ADDRESS(auth, policy_url,
+                "A policy service that is asked about every change and publication, with Open Policy "
+                "Agent's data API; see docs/security.md. Empty: none."),
+    DURATION(auth, policy_timeout, 10, MINUTE, "2s", "Bound on waiting for the policy service."),
+    CHOICE(auth, policy_on_failure, failures, "deny",
+           "What an unreachable or broken policy service means."),
 
     BOOLEAN(security, allow_insecure, "false",
             "Allows auth.mode \"none\" on addresses that others can reach."),
-    ENTRY(security, allowed_callback_networks, NETWORK_LIST, 0, 0, "", NULL,
-          "Networks (CIDR) that callbacks may be in although they are private, loopback or otherwise "
-          "not public."),
+    TEXT(security, tls_certificate_file, 0, 4096, "",
+         "PEM file with the certificate, and those between it and its authority, that the program shows "
+         "to its clients: then it speaks TLS only. Read again when it changes, and on SIGHUP."),
+    TEXT(security, tls_key_file, 0, 4096, "", "PEM file with the certificate's private key."),
+    TEXT(security, client_ca_file, 0, 4096, "",
+         "PEM file with the authorities of client certificates, for auth.mode \"certificate\"."),
+    DURATION(security, hsts_max_age, 0, 10 * YEAR, "0",
+             "With TLS: browsers are told to use nothing else for so long (HSTS). 0: they are not told."),
+    LIST(security, allowed_callback_networks, NETWORK, "",
+         "Networks (CIDR) that callbacks may be in although they are private, loopback or otherwise "
+         "not public."),
+    LIST(security, denied_callback_networks, NETWORK, "",
+         "Networks (CIDR) that callbacks may not be in, whatever else allows it."),
+    LIST(security, allowed_callback_ports, PORT, "",
+         "Ports that callbacks may have, as \"443\" or \"8000-8999\". Empty: all."),
+    LIST(security, denied_callback_ports, PORT, "",
+         "Ports that callbacks may not have, whatever else allows it."),
+    BOOLEAN(security, require_https_callbacks, "false", "Whether callbacks must be https URLs."),
+    LIST(security, secret_keys, PROPERTY, "",
+         "Keys that subscriptions' secrets are encrypted with in Kafka (AES-256-GCM), as \"id=base64 of 32 "
+         "bytes\": the first encrypts, all decrypt. An item may be \"file:PATH\", a file with such a line "
+         "for each key. The id \"mosip\" is for secrets that MOSIP's hub encrypted, and only decrypts. "
+         "Empty: secrets are not encrypted."),
     TEXT(security, extra_ca_file, 0, 4096, "",
          "PEM file with certificates of authorities that callbacks' TLS certificates may be signed by, "
-         "beside the system's. Read when the dispatcher starts."),
+         "beside the system's; also for the providers of auth. Read at the start."),
 
     CHOICE(log, level, levels, "info", "Least severe level that is written."),
     CHOICE(log, format, formats, "json", "\"json\" for machines, \"text\" for people."),
+    CHOICE(log, audit, audits, "changes",
+           "What is written to the audit log: \"changes\" that were allowed, and everything that was "
+           "denied; \"all\", allowed publications too; or \"off\"."),
+    TEXT(log, audit_file, 0, 4096, "",
+         "File that the audit log is appended to, a JSON object a line; opened again on SIGHUP. Empty: "
+         "stderr, with the other lines."),
 };
 /* clang-format on */
 

@@ -19,8 +19,13 @@ enum config_type {
     CONFIG_VALUE_DURATION,      /**< int64_t: milliseconds, min and max too */
     CONFIG_VALUE_SIZE,          /**< int64_t: bytes */
     CONFIG_VALUE_CHOICE,        /**< an enum: the index in `choices` */
+    CONFIG_VALUE_SECRET,        /**< char *, never shown; length as of a string */
+    CONFIG_VALUE_CHOICE_LIST,   /**< struct choice_list: at least one, none twice */
+    CONFIG_VALUE_NAME_LIST,     /**< struct string_list of words without blanks */
     CONFIG_VALUE_NETWORK_LIST,  /**< struct string_list of CIDR */
+    CONFIG_VALUE_PORT_LIST,     /**< struct string_list of ports and ranges of ports */
     CONFIG_VALUE_PROPERTY_LIST, /**< struct string_list of name=value; secret: never shown */
+    CONFIG_VALUE_RULE_LIST,     /**< struct string_list of access rules */
 };
 
 struct config_entry {
@@ -30,7 +35,7 @@ struct config_entry {
     size_t offset; /**< of the field in struct config */
     int64_t min, max;
     const char *default_text;   /**< as in the environment */
-    const char *const *choices; /**< of CONFIG_VALUE_CHOICE: NULL-terminated, in the enum's order */
+    const char *const *choices; /**< of a choice or list of them: NULL-terminated, as the enum */
     const char *meaning;        /**< one or more sentences, for the reference */
 };
 

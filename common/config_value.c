@@ -1,6 +1,7 @@
 #include "common/config_value.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -11,46 +12,39 @@
 #include "common/url.h"
 #include "common/utf8.h"
 
-_Static_assert(sizeof(enum auth_mode) == sizeof(int) && sizeof(enum log_level) == sizeof(int),
+_Static_assert(sizeof(enum on_exhausted) == sizeof(int) && sizeof(enum log_level) == sizeof(int),
                "choices are written through int pointers");
 
-static void *field_of(struct config *config, const struct config_entry *entry)
+void *config_value_field(struct config *config, const struct config_entry *entry)
 {
     return (char *)config + entry->offset;
+}
+
+bool config_value_is_secret(const struct config_entry *entry)
+{
+    return entry->type == CONFIG_VALUE_SECRET || entry->type == CONFIG_VALUE_PROPERTY_LIST;
 }
 
 int64_t *config_value_integer(struct config *config, const struct config_entry *entry)
 {
     ENSURE(entry->type == CONFIG_VALUE_INTEGER || entry->type == CONFIG_VALUE_DURATION ||
            entry->type == CONFIG_VALUE_SIZE);
-    return field_of(config, entry);
-}
-
-static bool is_list(const struct config_entry *entry)
-{
-    return entry->type == CONFIG_VALUE_NETWORK_LIST || entry->type == CONFIG_VALUE_PROPERTY_LIST;
+    return config_value_field(config, entry);
 }
 
 static bool is_string(const struct config_entry *entry)
 {
     return entry->type == CONFIG_VALUE_STRING || entry->type == CONFIG_VALUE_KAFKA_PREFIX ||
-           entry->type == CONFIG_VALUE_ADDRESS || entry->type == CONFIG_VALUE_URL;
-}
-
-static void free_list(struct string_list *list)
-{
-    for (size_t i = 0; i < list->count; i++)
-        free(list->items[i]);
-    free(list->items);
-    *list = (struct string_list){0};
+           entry->type == CONFIG_VALUE_ADDRESS || entry->type == CONFIG_VALUE_URL ||
+           entry->type == CONFIG_VALUE_SECRET;
 }
 
 void config_value_clear(struct config *config, const struct config_entry *entry)
 {
-    if (is_list(entry)) {
-        free_list(field_of(config, entry));
+    if (config_value_is_list(entry)) {
+        config_list_clear(config, entry);
     } else if (is_string(entry)) {
-        char **string = field_of(config, entry);
+        char **string = config_value_field(config, entry);
         free(*string);
         *string = NULL;
     }
@@ -191,79 +185,53 @@ static int set_string(struct config *config, const struct config_entry *entry, c
     if (check_string(entry, text, reason) != 0)
         return -1;
     config_value_clear(config, entry);
-    *(char **)field_of(config, entry) = xstrdup(text);
+    *(char **)config_value_field(config, entry) = xstrdup(text);
     return 0;
 }
 
-static int check_item(const struct config_entry *entry, const char *item, size_t position,
-                      struct buffer *reason)
+int config_value_read_file(const char *path, struct buffer *contents, struct buffer *reason)
 {
-    if (entry->type == CONFIG_VALUE_NETWORK_LIST) {
-        struct address_network network;
-        struct error error;
-        if (address_network_parse(item, &network, &error) == 0)
-            return 0;
-        buffer_append_string(reason, error.message);
+    char chunk[4096];
+    size_t length;
+    FILE *file = fopen(path, "re");
+    if (!file) {
+        buffer_append_format(reason, "cannot read %s: %s", path, strerror(errno));
         return -1;
     }
-    /* A property may hold a password: only its place is named. */
-    const char *equals = strchr(item, '=');
-    if (equals && equals > item)
-        return 0;
-    buffer_append_format(reason, "item %zu is not of this form", position + 1);
-    return -1;
-}
-
-int config_value_set_list(struct config *config, const struct config_entry *entry,
-                          const char *const *items, size_t count, struct buffer *reason)
-{
-    ENSURE(is_list(entry));
-    for (size_t i = 0; i < count; i++) {
-        if (check_item(entry, items[i], i, reason) != 0)
-            return -1;
+    while ((length = fread(chunk, 1, sizeof(chunk), file)) > 0 &&
+           contents->length < CONFIG_FILE_MAX_BYTES)
+        buffer_append(contents, chunk, length);
+    bool failed = ferror(file) || contents->length >= CONFIG_FILE_MAX_BYTES;
+    fclose(file);
+    explicit_bzero(chunk, sizeof(chunk));
+    buffer_append_string(contents, ""); /* not NULL when the file is empty */
+    while (contents->length > 0 && strchr("\r\n", contents->data[contents->length - 1]))
+        contents->data[--contents->length] = '\0';
+    if (failed || strlen(contents->data) != contents->length) {
+        buffer_append_format(reason, "cannot read %s, or it is too large, or holds a NUL", path);
+        return -1;
     }
-    struct string_list list = {.items = xcalloc(count, sizeof(*list.items)), .count = count};
-    for (size_t i = 0; i < count; i++)
-        list.items[i] = xstrdup(items[i]);
-    config_value_clear(config, entry);
-    *(struct string_list *)field_of(config, entry) = list;
     return 0;
 }
 
-/* Cuts blanks off both ends of the text. */
-static char *trim(char *text)
+/* What "file:PATH" stands for; the path is no secret, the contents are. */
+static int set_secret(struct config *config, const struct config_entry *entry, const char *text,
+                      struct buffer *reason)
 {
-    text += strspn(text, " \t");
-    size_t length = strlen(text);
-    while (length > 0 && strchr(" \t", text[length - 1]))
-        text[--length] = '\0';
-    return text;
-}
-
-static int set_split_list(struct config *config, const struct config_entry *entry, const char *text,
-                          struct buffer *reason)
-{
-    /* Properties such as bootstrap lists contain commas themselves. */
-    const char *separator = entry->type == CONFIG_VALUE_PROPERTY_LIST ? ";" : ",";
-    char *copy = xstrdup(text);
-    const char **items = xcalloc(strlen(text) + 1, sizeof(*items));
-    size_t count = 0;
-    char *rest = copy;
-    for (char *part = strsep(&rest, separator); part; part = strsep(&rest, separator)) {
-        const char *item = trim(part);
-        if (item[0])
-            items[count++] = item;
-    }
-    int result = config_value_set_list(config, entry, items, count, reason);
-    free(items);
-    free(copy);
+    if (strncmp(text, CONFIG_FILE_PREFIX, strlen(CONFIG_FILE_PREFIX)) != 0)
+        return set_string(config, entry, text, reason);
+    struct buffer contents = {0};
+    int result = config_value_read_file(text + strlen(CONFIG_FILE_PREFIX), &contents, reason);
+    if (result == 0)
+        result = set_string(config, entry, contents.data, reason);
+    buffer_fini(&contents);
     return result;
 }
 
 int config_value_set(struct config *config, const struct config_entry *entry, const char *text,
                      struct buffer *reason)
 {
-    void *field = field_of(config, entry);
+    void *field = config_value_field(config, entry);
     switch (entry->type) {
     case CONFIG_VALUE_STRING:
     case CONFIG_VALUE_KAFKA_PREFIX:
@@ -280,9 +248,15 @@ int config_value_set(struct config *config, const struct config_entry *entry, co
         return set_boolean(field, text);
     case CONFIG_VALUE_CHOICE:
         return set_choice(field, entry, text);
+    case CONFIG_VALUE_SECRET:
+        return set_secret(config, entry, text, reason);
+    case CONFIG_VALUE_CHOICE_LIST:
+    case CONFIG_VALUE_NAME_LIST:
     case CONFIG_VALUE_NETWORK_LIST:
+    case CONFIG_VALUE_PORT_LIST:
     case CONFIG_VALUE_PROPERTY_LIST:
-        return set_split_list(config, entry, text, reason);
+    case CONFIG_VALUE_RULE_LIST:
+        return config_list_split(config, entry, text, reason);
     }
     PANIC("no such type: %d", (int)entry->type);
 }

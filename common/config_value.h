@@ -16,8 +16,28 @@ int config_value_set(struct config *config, const struct config_entry *entry, co
 int config_value_set_list(struct config *config, const struct config_entry *entry,
                           const char *const *items, size_t count, struct buffer *reason);
 
+/** Splits `text` as in the environment, and sets the list. */
+int config_list_split(struct config *config, const struct config_entry *entry, const char *text,
+                      struct buffer *reason);
+
+bool config_value_is_list(const struct config_entry *entry);
+/** Whether no value, however wrong, may be shown. */
+bool config_value_is_secret(const struct config_entry *entry);
+
+/** The start of a secret that is in a file. */
+#define CONFIG_FILE_PREFIX    "file:"
+#define CONFIG_FILE_MAX_BYTES ((size_t)64 << 10)
+
+/** Appends the file's text without newlines at its end; refuses NULs and more than
+ * CONFIG_FILE_MAX_BYTES. `contents` then ends in a NUL; free it after failure too. */
+int config_value_read_file(const char *path, struct buffer *contents, struct buffer *reason);
+
+/** Where the entry's value is. */
+void *config_value_field(struct config *config, const struct config_entry *entry);
+
 /** Frees what the field owns. */
 void config_value_clear(struct config *config, const struct config_entry *entry);
+void config_list_clear(struct config *config, const struct config_entry *entry);
 
 /** The int64_t field of an integer, duration or size. */
 int64_t *config_value_integer(struct config *config, const struct config_entry *entry);

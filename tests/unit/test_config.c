@@ -156,7 +156,8 @@ static void check_all_defaults(void)
     assert_int_equal(config.consolidator.port, 9192);
     assert_int_equal(config.consolidator.resume_window, INT64_C(7) * 86400000);
     assert_int_equal(config.consolidator.batch_events, 2000);
-    assert_int_equal(config.auth.mode, AUTH_NONE);
+    assert_int_equal(config.auth.mode.count, 1);
+    assert_true(config_auth_has(&config, AUTH_NONE));
     assert_false(config.security.allow_insecure);
     assert_int_equal(config.security.allowed_callback_networks.count, 0);
     assert_int_equal(config.log.level, LOG_INFO);
@@ -378,7 +379,20 @@ static void test_bad_variables(void **state)
                             "WEBSUB_MESSAGES_LAYOUT: expected \"auto\", \"dedicated\" or "
                             "\"pooled\", not \"POOLED\"");
     assert_variable_refused("WEBSUB_AUTH_MODE", "basic",
-                            "WEBSUB_AUTH_MODE: expected \"none\", not \"basic\"");
+                            "auth.mode \"basic\" needs auth.basic_users_file");
+    assert_variable_refused("WEBSUB_AUTH_MODE", "none,jwt",
+                            "auth.mode: \"none\" lets everyone in, and makes no sense with others");
+    assert_variable_refused(
+        "WEBSUB_AUTH_ALGORITHMS", "RS256,HS256",
+        "WEBSUB_AUTH_ALGORITHMS: expected one or several of \"RS256\", \"RS384\", "
+        "\"RS512\", \"ES256\", \"ES384\" or \"ES512\", not \"RS256,HS256\": item 2 "
+        "is none of them");
+    assert_variable_refused(
+        "WEBSUB_SECURITY_DENIED_CALLBACK_PORTS", "443,70000",
+        "WEBSUB_SECURITY_DENIED_CALLBACK_PORTS: expected a list of ports such as "
+        "\"443\" or \"8000-8999\", not \"443,70000\": item 2 is not of this form");
+    assert_variable_refused("WEBSUB_SECURITY_HSTS_MAX_AGE", "1d",
+                            "security.hsts_max_age needs security.tls_certificate_file");
     assert_variable_refused("WEBSUB_HUB_PUBLIC_URL", "hub.example",
                             "WEBSUB_HUB_PUBLIC_URL: expected an absolute http or https URL, not "
                             "\"hub.example\": is not an absolute http or https URL");
@@ -396,14 +410,17 @@ static void test_bad_variables(void **state)
 static void test_secrets_not_shown(void **state)
 {
     (void)state;
-    assert_variable_refused("WEBSUB_KAFKA_PROPERTIES", "a=b;sasl.password:hunter2",
-                            "WEBSUB_KAFKA_PROPERTIES: expected a list of \"name=value\": item 2 is "
-                            "not of this form");
-    assert_file_refused("kafka: { properties = \"sasl.password=hunter2\"; };",
-                        "test.conf:1: kafka.properties: expected a list of \"name=value\"");
-    assert_file_refused("kafka: { properties = [\"=hunter2\"]; };",
-                        "test.conf:1: kafka.properties: expected a list of \"name=value\": item 1 "
-                        "is not of this form");
+    assert_variable_refused(
+        "WEBSUB_KAFKA_PROPERTIES", "a=b;sasl.password:hunter2",
+        "WEBSUB_KAFKA_PROPERTIES: expected a list of \"name=value\" or \"file:PATH\": item 2 is "
+        "not of this form");
+    assert_file_refused(
+        "kafka: { properties = \"sasl.password=hunter2\"; };",
+        "test.conf:1: kafka.properties: expected a list of \"name=value\" or \"file:PATH\"");
+    assert_file_refused(
+        "kafka: { properties = [\"=hunter2\"]; };",
+        "test.conf:1: kafka.properties: expected a list of \"name=value\" or \"file:PATH\": item 1 "
+        "is not of this form");
 }
 
 static void test_long_value_cut(void **state)
