@@ -1,4 +1,4 @@
-/** What the hub's operations share. Made in main.c; read-only after the start. */
+/** What the hub's operations share. Made in front.c; read-only after the start. */
 #ifndef WEBSUB_HUB_HUB_H
 #define WEBSUB_HUB_HUB_H
 
