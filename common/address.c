@@ -249,6 +249,18 @@ bool address_is_public(const struct sockaddr *address)
     return address_special_name(address) == NULL;
 }
 
+void address_format(const struct sockaddr *address, char text[ADDRESS_TEXT_SIZE])
+{
+    const void *bytes = NULL;
+    if (address->sa_family == AF_INET)
+        bytes = &((const struct sockaddr_in *)address)->sin_addr;
+    else if (address->sa_family == AF_INET6)
+        bytes = &((const struct sockaddr_in6 *)address)->sin6_addr;
+    text[0] = '\0';
+    if (bytes)
+        inet_ntop(address->sa_family, bytes, text, ADDRESS_TEXT_SIZE);
+}
+
 bool address_text_valid(const char *text)
 {
     struct plain plain;

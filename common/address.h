@@ -47,6 +47,10 @@ const char *address_special_name(const struct sockaddr *address);
  * public. */
 bool address_is_public(const struct sockaddr *address);
 
+#define ADDRESS_TEXT_SIZE 48
+/** The address in numbers, without the port; "" for other families. */
+void address_format(const struct sockaddr *address, char text[ADDRESS_TEXT_SIZE]);
+
 /** Whether `text` is a literal IPv4 or IPv6 address (no name, port, brackets or zone). */
 bool address_text_valid(const char *text);
 /** Whether `text` is a literal loopback address: 127.0.0.0/8 or ::1. */

@@ -68,6 +68,12 @@ const char *http_request_query(const struct http_request *request)
     return request->query;
 }
 
+const struct sockaddr *http_request_client_address(const struct http_request *request)
+{
+    return MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)
+        ->client_addr;
+}
+
 const char *http_request_header(const struct http_request *request, const char *name)
 {
     return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);

@@ -55,6 +55,9 @@ const char *http_request_method(const struct http_request *request);
 const char *http_request_path(const struct http_request *request);
 /** What follows '?', as it was sent; "" when there is none. */
 const char *http_request_query(const struct http_request *request);
+struct sockaddr;
+/** Where the request comes from; lives as long as the request. */
+const struct sockaddr *http_request_client_address(const struct http_request *request);
 /** First value of a header; NULL when it is not there. Only on the server thread, before answering.
  */
 const char *http_request_header(const struct http_request *request, const char *name);

@@ -1,6 +1,7 @@
 #include "common/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <poll.h>
 #include <pthread.h>
@@ -34,13 +35,15 @@ static struct {
     enum log_format format;
     pthread_mutex_t lock;
     struct repeat *repeats;
-} sink = {.program = "websub", .level = LOG_INFO, .lock = PTHREAD_MUTEX_INITIALIZER};
+    int audit; /* guarded by `lock` too */
+} sink = {.program = "websub",
+          .level = LOG_INFO,
+          .lock = PTHREAD_MUTEX_INITIALIZER,
+          .audit = STDERR_FILENO};
 
 static const char *const level_names[] = {
-    [LOG_DEBUG] = "debug",
-    [LOG_INFO] = "info",
-    [LOG_WARNING] = "warning",
-    [LOG_ERROR] = "error",
+    [LOG_DEBUG] = "debug", [LOG_INFO] = "info",   [LOG_WARNING] = "warning",
+    [LOG_ERROR] = "error", [LOG_AUDIT] = "audit",
 };
 
 void log_init(const char *program, enum log_level level, enum log_format format)
@@ -53,6 +56,22 @@ void log_init(const char *program, enum log_level level, enum log_format format)
 bool log_enabled(enum log_level level)
 {
     return level >= sink.level;
+}
+
+int log_audit_open(const char *path)
+{
+    int descriptor = STDERR_FILENO;
+    if (path[0])
+        descriptor = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+    if (descriptor < 0)
+        return -1;
+    pthread_mutex_lock(&sink.lock);
+    int before = sink.audit;
+    sink.audit = descriptor;
+    pthread_mutex_unlock(&sink.lock);
+    if (before != STDERR_FILENO)
+        close(before);
+    return 0;
 }
 
 static struct repeat *find_repeat(const char *event)
@@ -191,15 +210,15 @@ static void append_text(struct buffer *out, json_t *line)
 
 /* A log that cannot be written must not end or stop the program: everything but "try again" gives
  * up. */
-static void write_all(const char *bytes, size_t length)
+static void write_all(int descriptor, const char *bytes, size_t length)
 {
     while (length > 0) {
-        ssize_t written = write(STDERR_FILENO, bytes, length);
+        ssize_t written = write(descriptor, bytes, length);
         if (written > 0) {
             bytes += written;
             length -= (size_t)written;
         } else if (written < 0 && errno == EAGAIN) {
-            poll(&(struct pollfd){.fd = STDERR_FILENO, .events = POLLOUT}, 1, -1);
+            poll(&(struct pollfd){.fd = descriptor, .events = POLLOUT}, 1, -1);
         } else if (written == 0 || errno != EINTR) {
             return;
         }
@@ -216,16 +235,18 @@ void log_write(enum log_level level, const char *event, const struct log_field *
     int64_t suppressed = 0;
 
     pthread_mutex_lock(&sink.lock);
-    if (admit(event, &suppressed)) {
+    bool audit = level == LOG_AUDIT;
+    if (audit || admit(event, &suppressed)) {
         json_t *line = make_line(level, event, fields, field_count);
         if (suppressed > 0)
             set_value(line, "suppressed", json_integer(suppressed));
-        if (sink.format == LOG_JSON)
+        int descriptor = audit ? sink.audit : STDERR_FILENO;
+        if (sink.format == LOG_JSON || descriptor != STDERR_FILENO)
             append_json(&out, line);
         else
             append_text(&out, line);
         buffer_append_string(&out, "\n");
-        write_all(out.data, out.length);
+        write_all(descriptor, out.data, out.length);
         json_decref(line);
     }
     pthread_mutex_unlock(&sink.lock);

@@ -18,7 +18,8 @@
 #define LOG_BURST     20
 #define LOG_WINDOW_MS 5000
 
-enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR };
+/** LOG_AUDIT is no level to choose: see log_audit_open. */
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR, LOG_AUDIT };
 enum log_format { LOG_JSON, LOG_TEXT };
 
 struct log_field {
@@ -62,6 +63,14 @@ struct log_field {
 /** Sets the process-wide sink; call once before threads start. `program` is a literal. */
 void log_init(const char *program, enum log_level level, enum log_format format);
 bool log_enabled(enum log_level level);
+
+/**
+ * Lines of the level LOG_AUDIT are never left out, and go to a file of their own, as JSON; without
+ * one to stderr. Opens the file for appending (made for the owner and group only), instead of the
+ * one that is open, which stays when that fails. "" means stderr.
+ * @returns 0, or -1 with errno.
+ */
+int log_audit_open(const char *path);
 void log_write(enum log_level level, const char *event, const struct log_field *fields,
                size_t field_count);
 

@@ -2,7 +2,7 @@
  * 404. */
 #include "common/container.h"
 #include "common/log.h"
-#include "hub/operation.h"
+#include "hub/admission.h"
 
 /* @locality producer thread */
 static void on_written(void *context, rd_kafka_resp_err_t code, int32_t partition, int64_t offset)
@@ -13,6 +13,7 @@ static void on_written(void *context, rd_kafka_resp_err_t code, int32_t partitio
         return;
     }
     view_note_write(request->hub->view, partition, offset);
+    admission_audit_allowed(request, NULL);
     log_info("topic.deregistered", LOG_STR("topic", request->topic));
     operation_accept(request, 200);
 }
@@ -30,12 +31,16 @@ static void on_resolved(struct view_wait *wait, enum view_outcome outcome)
         operation_unavailable(request, "the hub's state is not up to date yet");
 }
 
-void deregister_handle(struct operation_request *request)
+static void deregister_topic(struct operation_request *request)
 {
-    if (!operation_take_topic(request, NULL))
-        return;
     request->view_wait.done = on_resolved;
     request->view_wait.topic = request->topic;
     request->view_wait.timeout_ms = request->hub->config.hub.view_timeout;
     view_resolve(request->hub->view, &request->view_wait);
+}
+
+void deregister_handle(struct operation_request *request)
+{
+    if (operation_take_topic(request, NULL))
+        admission_decide(request, NULL, deregister_topic);
 }

@@ -3,10 +3,12 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "common/audit.h"
 #include "common/clock.h"
 #include "common/health.h"
 #include "common/log.h"
 #include "common/panic.h"
+#include "hub/admission.h"
 #include "hub/hub.h"
 #include "hub/hub_metrics.h"
 #include "hub/operation.h"
@@ -68,6 +70,8 @@ static int open_events(struct hub *hub, struct error *error)
 
 static int open_hub(struct hub *hub, bool (*stop_requested)(void), struct error *error)
 {
+    if (admission_open(hub, error) != 0)
+        return -1;
     if (kafka_admin_prepare(&hub->config, &hub->names, stop_requested, &hub->layout, error) != 0)
         return -1;
     hub->producer = kafka_producer_new(&hub->config, hub->config.kafka.produce_timeout, error);
@@ -88,8 +92,8 @@ static int open_hub(struct hub *hub, bool (*stop_requested)(void), struct error 
 }
 
 /**
- * Order matters: first no new requests; then what waits is settled by its owner (registrar, view,
- * producers), which ends all requests; then nobody uses the parts any more.
+ * Order matters: first no new requests; then what waits is settled by its owner (admission,
+ * registrar, view, producers), which ends all requests; then nobody uses the parts any more.
  */
 static void close_hub(struct hub *hub, struct http_server *server)
 {
@@ -97,6 +101,7 @@ static void close_hub(struct hub *hub, struct http_server *server)
         clock_monotonic_ms() + hub->config.kafka.produce_timeout + hub->config.hub.view_timeout;
     while (server && http_server_pending(server) > 0 && clock_monotonic_ms() < deadline)
         clock_sleep_ms(STOP_POLL_MS);
+    admission_close(hub);
     registrar_free(hub->registrar);
     if (hub->view)
         view_stop(hub->view);
@@ -139,7 +144,8 @@ struct front *front_new(struct config *config, bool (*stop_requested)(void), str
     hub_metrics_register(&hub->metrics, front->metrics);
     kafka_names_init(&hub->names, &hub->config);
     front->health = (struct health){"/hub/actuator/health", front->metrics, is_ready, front};
-    front->server = listen_for_requests(front, error);
+    if (audit_open(&hub->config, error) == 0)
+        front->server = listen_for_requests(front, error);
     if (!front->server || open_hub(hub, stop_requested, error) != 0) {
         front_free(front);
         return NULL;

@@ -2,23 +2,28 @@
 #ifndef WEBSUB_HUB_HUB_H
 #define WEBSUB_HUB_HUB_H
 
+#include "common/access_rule.h"
 #include "common/config.h"
 #include "common/event_writer.h"
 #include "common/http_server.h"
 #include "common/kafka_admin.h"
 #include "common/kafka_producer.h"
 #include "common/metrics.h"
+#include "hub/auth/authenticator.h"
+#include "hub/authorisation.h"
 #include "hub/message_topics.h"
+#include "hub/policy.h"
+#include "hub/rate_limit.h"
 #include "hub/registrar.h"
 #include "hub/view.h"
 
 enum operation {
-    OPERATION_REGISTER,
-    OPERATION_DEREGISTER,
-    OPERATION_SUBSCRIBE,
-    OPERATION_UNSUBSCRIBE,
-    OPERATION_PUBLISH,
-    OPERATION_OTHER, /**< could not be told */
+    OPERATION_REGISTER = ACCESS_REGISTER,
+    OPERATION_DEREGISTER = ACCESS_DEREGISTER,
+    OPERATION_SUBSCRIBE = ACCESS_SUBSCRIBE,
+    OPERATION_UNSUBSCRIBE = ACCESS_UNSUBSCRIBE,
+    OPERATION_PUBLISH = ACCESS_PUBLISH,
+    OPERATION_OTHER = ACCESS_OPERATION_COUNT, /**< could not be told */
     OPERATION_COUNT
 };
 
@@ -29,6 +34,7 @@ struct hub_metrics {
     struct view_metrics view;
     struct counter *published_bytes;
     struct histogram *publish_seconds;
+    struct authenticator_metrics authentications;
 };
 
 struct hub {
@@ -41,6 +47,11 @@ struct hub {
     struct event_writer *events;
     struct view *view;
     struct registrar *registrar;
+    /* admission.h */
+    struct authenticator *authenticator;             /**< NULL: auth.mode "none" */
+    struct authorisation *authorisation;             /**< likewise */
+    struct policy *policy;                           /**< NULL: there is none */
+    struct rate_limit *rate_limits[OPERATION_OTHER]; /**< NULL: no limit */
     struct hub_metrics metrics;
 };
 

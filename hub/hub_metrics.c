@@ -14,6 +14,16 @@ static const struct {
 #undef LABELS
 };
 
+static void register_authentications(struct authenticator_metrics *m, struct metrics *metrics)
+{
+    static const char name[] = "websub_hub_authentications_total";
+    static const char help[] = "Requests by what authentication found";
+    m->granted = metrics_counter(metrics, name, help, "outcome=\"granted\"");
+    m->cached = metrics_counter(metrics, name, help, "outcome=\"cached\"");
+    m->refused = metrics_counter(metrics, name, help, "outcome=\"refused\"");
+    m->unavailable = metrics_counter(metrics, name, help, "outcome=\"unavailable\"");
+}
+
 void hub_metrics_register(struct hub_metrics *m, struct metrics *metrics)
 {
     static const char name[] = "websub_hub_requests_total";
@@ -31,4 +41,5 @@ void hub_metrics_register(struct hub_metrics *m, struct metrics *metrics)
                                          "Bytes of accepted messages", NULL);
     m->publish_seconds = metrics_histogram(metrics, "websub_hub_publish_duration_seconds",
                                            "From request to confirmation by Kafka", NULL);
+    register_authentications(&m->authentications, metrics);
 }

@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "common/panic.h"
 #include "common/url.h"
+#include "hub/admission.h"
 
 static const char form_type[] = "application/x-www-form-urlencoded";
 static const char accepted_body[] = "hub.mode=accepted";
@@ -18,6 +19,7 @@ static void request_free(void *context)
 {
     struct operation_request *request = context;
     form_fini(&request->parameters);
+    identity_unref(request->identity);
     free(request);
 }
 
@@ -28,6 +30,8 @@ struct operation_request *operation_request_new(struct hub *hub, struct http_req
     request->http = http;
     request->operation = OPERATION_OTHER;
     request->started_us = clock_monotonic_us();
+    request->content_type = http_request_header(http, "Content-Type");
+    request->traceparent = http_request_header(http, "traceparent");
     http_request_set_context(http, request, request_free);
     return request;
 }
@@ -132,7 +136,8 @@ static void on_resolved(struct view_wait *wait, enum view_outcome outcome)
         request->on_topic(request);
     } else if (outcome == VIEW_BEHIND) {
         operation_unavailable(request, "the hub's state is not up to date yet");
-    } else if (request->hub->config.hub.auto_register && !request->registered) {
+    } else if (request->hub->config.hub.auto_register && !request->registered &&
+               admission_permits(request, ACCESS_REGISTER)) {
         request->registration.done = on_registered;
         request->registration.topic = request->topic;
         registrar_register(request->hub->registrar, &request->registration);

@@ -16,11 +16,21 @@ struct operation_request {
     struct hub *hub;
     struct http_request *http;
     enum operation operation;
-    struct form parameters; /**< of the query and, for forms, of the body */
-    const char *topic;      /**< in `parameters` */
+    struct form parameters;   /**< of the query and, for forms, of the body */
+    const char *topic;        /**< in `parameters` */
+    const char *content_type; /**< header, or NULL: looked up while on the server thread */
+    const char *traceparent;  /**< header, or NULL */
     int64_t started_us;
 
+    /* admission.h */
+    struct identity *identity; /**< a reference; NULL: not known yet, or without authentication */
+    bool is_operator;
+    const char *denial; /**< why the policy service denied the subscription, or NULL */
+    void (*next)(struct operation_request *request);
+
     /* steps that it may wait for */
+    struct authentication authentication;
+    struct policy_question policy_question;
     struct view_wait view_wait;
     struct registration registration;
     struct kafka_receipt receipt;
@@ -29,9 +39,7 @@ struct operation_request {
     bool registered; /**< by this request: an unknown topic is now an error of ours */
 
     /* of a publication */
-    const char *content_type;
-    const char *traceparent; /**< or NULL */
-    char message_id[ID_UUID_SIZE];
+    char id[ID_UUID_SIZE]; /**< of the message; of the request for a subscription */
 };
 
 /** Makes the request the context of `http`. */

@@ -10,7 +10,7 @@
 #include "common/container.h"
 #include "common/log.h"
 #include "common/message.h"
-#include "hub/operation.h"
+#include "hub/admission.h"
 
 static const char default_type[] = "application/octet-stream";
 
@@ -40,7 +40,8 @@ static void on_settled(struct kafka_receipt *receipt, rd_kafka_resp_err_t code, 
     counter_add(request->hub->metrics.published_bytes, length);
     histogram_observe(request->hub->metrics.publish_seconds,
                       clock_monotonic_us() - request->started_us);
-    http_response_header(request->http, "X-Hub-Message-Id", request->message_id);
+    admission_audit_allowed(request, request->id);
+    http_response_header(request->http, "X-Hub-Message-Id", request->id);
     operation_accept(request, 200);
 }
 
@@ -59,8 +60,8 @@ static void write_message(struct operation_request *request)
     char published_at[32];
     snprintf(published_at, sizeof(published_at), "%lld", (long long)record.timestamp_ms);
     record.value = http_request_body(request->http, &record.value_length);
-    id_uuid7(request->message_id);
-    kafka_add_header(record.headers, MESSAGE_HEADER_ID, request->message_id);
+    id_uuid7(request->id);
+    kafka_add_header(record.headers, MESSAGE_HEADER_ID, request->id);
     kafka_add_header(record.headers, MESSAGE_HEADER_PUBLISHED_AT, published_at);
     kafka_add_header(record.headers, MESSAGE_HEADER_CONTENT_TYPE, request->content_type);
     kafka_add_header(record.headers, MESSAGE_HEADER_TRACEPARENT, request->traceparent);
@@ -71,20 +72,24 @@ static void write_message(struct operation_request *request)
     }
 }
 
-/** Looked up now: later steps run on other threads, which must not touch the connection. */
-static bool take_headers(struct operation_request *request)
+static bool check_headers(struct operation_request *request)
 {
-    const char *type = http_request_header(request->http, "Content-Type");
-    const char *trace = http_request_header(request->http, "traceparent");
-    request->content_type = type && *type ? type : default_type;
+    const char *trace = request->traceparent;
+    if (!request->content_type || !*request->content_type)
+        request->content_type = default_type;
     if (!message_header_is_sendable(request->content_type, strlen(request->content_type))) {
         operation_refuse(request, 400, "Content-Type has control characters");
         return false;
     }
     /* Trace Context, section 4.3: what cannot be parsed is left out. */
-    request->traceparent =
-        trace && message_traceparent_is_valid(trace, strlen(trace)) ? trace : NULL;
+    if (trace && !message_traceparent_is_valid(trace, strlen(trace)))
+        request->traceparent = NULL;
     return true;
+}
+
+static void publish(struct operation_request *request)
+{
+    operation_with_topic(request, write_message);
 }
 
 void publish_handle(struct operation_request *request)
@@ -99,6 +104,6 @@ void publish_handle(struct operation_request *request)
                          "body, and the parameters in the query");
         return;
     }
-    if (take_headers(request))
-        operation_with_topic(request, write_message);
+    if (check_headers(request))
+        admission_decide(request, NULL, publish);
 }

@@ -3,7 +3,7 @@
 
 #include "common/container.h"
 #include "common/log.h"
-#include "hub/operation.h"
+#include "hub/admission.h"
 
 enum { VIEW_MS = 500 };
 
@@ -23,6 +23,7 @@ static void on_registered(struct registration *registration, const struct error 
         operation_unavailable(request, error->message);
         return;
     }
+    admission_audit_allowed(request, NULL);
     log_info("topic.registered", LOG_STR("topic", request->topic));
     /* It is durable. The answer waits a little for the view, so that what usually follows, a first
      * publication or subscription, need not; if the state is slow, that waits instead. */
@@ -32,11 +33,15 @@ static void on_registered(struct registration *registration, const struct error 
     view_resolve(request->hub->view, &request->view_wait);
 }
 
-void register_handle(struct operation_request *request)
+static void register_topic(struct operation_request *request)
 {
-    if (!operation_take_topic(request, NULL))
-        return;
     request->registration.done = on_registered;
     request->registration.topic = request->topic;
     registrar_register(request->hub->registrar, &request->registration);
+}
+
+void register_handle(struct operation_request *request)
+{
+    if (operation_take_topic(request, NULL))
+        admission_decide(request, NULL, register_topic);
 }

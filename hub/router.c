@@ -3,7 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "hub/operation.h"
+#include "hub/admission.h"
 
 static const struct {
     const char *mode;
@@ -51,7 +51,7 @@ static bool parse(struct operation_request *request)
     const char *body = http_request_body(http, &length);
     if (length == 0 || body_is_content(request))
         return true;
-    if (!is_form(http_request_header(http, "Content-Type"))) {
+    if (!is_form(request->content_type)) {
         operation_refuse(request, 415, "parameters must come as application/x-www-form-urlencoded");
         return false;
     }
@@ -77,12 +77,20 @@ static void dispatch(struct operation_request *request)
     for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
         if (strcmp(modes[i].mode, mode) == 0) {
             request->operation = modes[i].operation;
-            modes[i].handle(request);
+            if (admission_take_turn(request))
+                modes[i].handle(request);
             return;
         }
     }
     operation_refuse(request, 400,
                      "hub.mode must be subscribe, unsubscribe, publish, register or deregister");
+}
+
+/* @locality any thread */
+static void parse_and_dispatch(struct operation_request *request)
+{
+    if (parse(request))
+        dispatch(request);
 }
 
 void router_handle(struct hub *hub, struct http_request *http)
@@ -93,8 +101,6 @@ void router_handle(struct hub *hub, struct http_request *http)
         http_response_header(http, "Allow", "POST");
         operation_respond_denied(http, 405, "only POST");
     } else {
-        struct operation_request *request = operation_request_new(hub, http);
-        if (parse(request))
-            dispatch(request);
+        admission_authenticate(operation_request_new(hub, http), parse_and_dispatch);
     }
 }

@@ -11,7 +11,7 @@
 #include "common/json.h"
 #include "common/log.h"
 #include "common/url.h"
-#include "hub/operation.h"
+#include "hub/admission.h"
 
 static bool take_callback(struct operation_request *request, const char **callback)
 {
@@ -116,6 +116,7 @@ static void on_written(void *context, rd_kafka_resp_err_t code, int32_t partitio
         operation_unavailable(request, rd_kafka_err2str(code));
         return;
     }
+    admission_audit_allowed(request, request->id);
     log_info(request->operation == OPERATION_SUBSCRIBE ? "subscription.requested"
                                                        : "unsubscription.requested",
              LOG_STR("topic", request->topic),
@@ -141,9 +142,8 @@ static void write_request(struct operation_request *request)
         event.location.kafka_topic = (char *)(uintptr_t)request->view_wait.found.messages->name;
         event.location.partition = request->view_wait.found.partition;
     }
-    char request_id[ID_UUID_SIZE];
-    id_uuid7(request_id);
-    event.request_id = request_id;
+    id_uuid7(request->id);
+    event.request_id = request->id;
     event.callback = (char *)(uintptr_t)callback; /* borrowed, as all strings here */
     event.secret = (char *)(uintptr_t)secret;
     operation_write_event(request, &event, on_written);
@@ -162,12 +162,17 @@ static bool check_parameters(struct operation_request *request)
             take_max_in_flight(request, &max_in_flight) && take_lease(request, &lease_seconds));
 }
 
-void subscribe_handle(struct operation_request *request)
+static void go_on(struct operation_request *request)
 {
-    if (!operation_take_topic(request, NULL) || !check_parameters(request))
-        return;
     if (request->operation == OPERATION_SUBSCRIBE)
         operation_with_topic(request, write_request);
     else
         write_request(request); /* whoever wants to leave may, whatever became of the topic */
+}
+
+void subscribe_handle(struct operation_request *request)
+{
+    if (!operation_take_topic(request, NULL) || !check_parameters(request))
+        return;
+    admission_decide(request, form_get(&request->parameters, "hub.callback"), go_on);
 }

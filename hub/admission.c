@@ -1,0 +1,216 @@
+#include "hub/admission.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/address.h"
+#include "common/audit.h"
+#include "common/clock.h"
+#include "common/container.h"
+
+/* --- the parts --- */
+
+static int open_authentication(struct hub *hub, struct error *error)
+{
+    if (config_auth_has(&hub->config, AUTH_NONE))
+        return 0;
+    hub->authorisation = authorisation_new(&hub->config);
+    hub->authenticator = authenticator_new(&hub->config, &hub->metrics.authentications, error);
+    return hub->authenticator ? 0 : -1;
+}
+
+int admission_open(struct hub *hub, struct error *error)
+{
+    const struct config *config = &hub->config;
+    if (open_authentication(hub, error) != 0)
+        return -1;
+    for (int i = 0; i < OPERATION_OTHER; i++) {
+        double rate =
+            i == OPERATION_PUBLISH ? config->hub.publish_rate_limit : config->hub.change_rate_limit;
+        if (rate > 0)
+            hub->rate_limits[i] = rate_limit_new(rate);
+    }
+    if (!config->auth.policy_url[0])
+        return 0;
+    hub->policy = policy_new(config, error);
+    return hub->policy ? 0 : -1;
+}
+
+void admission_close(struct hub *hub)
+{
+    authenticator_free(hub->authenticator);
+    policy_free(hub->policy);
+    authorisation_free(hub->authorisation);
+    for (int i = 0; i < OPERATION_OTHER; i++)
+        rate_limit_free(hub->rate_limits[i]);
+    hub->authenticator = NULL;
+    hub->policy = NULL;
+    hub->authorisation = NULL;
+    memset(hub->rate_limits, 0, sizeof(hub->rate_limits));
+}
+
+/* --- audit --- */
+
+static void audit(const struct operation_request *request, bool allowed, const char *id,
+                  const char *reason)
+{
+    char address[ADDRESS_TEXT_SIZE];
+    if (request->hub->config.log.audit == AUDIT_OFF)
+        return;
+    address_format(http_request_client_address(request->http), address);
+    const struct audit_entry entry = {
+        .allowed = allowed,
+        .operation = request->operation == OPERATION_OTHER
+                         ? NULL
+                         : access_operation_name((enum access_operation)request->operation),
+        .topic = request->topic,
+        .callback = form_get(&request->parameters, "hub.callback"),
+        .user = request->identity ? request->identity->name : NULL,
+        .method = request->identity ? request->identity->method : NULL,
+        .address = address,
+        .request = id,
+        .reason = reason,
+    };
+    audit_write(&entry);
+}
+
+void admission_audit_allowed(const struct operation_request *request, const char *id)
+{
+    enum audit_scope scope = request->hub->config.log.audit;
+    if (request->operation == OPERATION_PUBLISH ? scope == AUDIT_ALL : scope != AUDIT_OFF)
+        audit(request, true, id, request->is_operator ? "operator" : NULL);
+}
+
+static void deny(struct operation_request *request, unsigned status, const char *reason)
+{
+    audit(request, false, NULL, reason);
+    operation_refuse(request, status, "%s", reason);
+}
+
+/* --- who --- */
+
+static void add_challenge(void *context, const char *value)
+{
+    http_response_header(context, "WWW-Authenticate", value);
+}
+
+static void refuse_unknown(struct operation_request *request, enum auth_outcome outcome)
+{
+    struct authentication *authentication = &request->authentication;
+    authenticator_challenge(request->hub->authenticator,
+                            outcome == AUTH_MISSING ? NULL : authentication->reason, add_challenge,
+                            request->http);
+    deny(request, 401, authentication->reason);
+}
+
+/* @locality any thread */
+static void on_authenticated(struct authentication *authentication, enum auth_outcome outcome)
+{
+    struct operation_request *request =
+        CONTAINER_OF(authentication, struct operation_request, authentication);
+    if (outcome == AUTH_UNAVAILABLE) {
+        operation_unavailable(request, authentication->reason);
+    } else if (outcome != AUTH_GRANTED) {
+        refuse_unknown(request, outcome);
+    } else {
+        request->identity = authentication->identity;
+        request->is_operator =
+            authorisation_is_operator(request->hub->authorisation, request->identity);
+        request->next(request);
+    }
+}
+
+void admission_authenticate(struct operation_request *request,
+                            void (*next)(struct operation_request *request))
+{
+    struct http_request *http = request->http;
+    struct authentication *authentication = &request->authentication;
+    if (!request->hub->authenticator) {
+        next(request);
+        return;
+    }
+    request->next = next;
+    authentication->done = on_authenticated;
+    const char *problem =
+        credentials_read(&authentication->credentials, http_request_header(http, "Authorization"),
+                         http_request_header(http, "Cookie"), NULL);
+    if (problem) {
+        snprintf(authentication->reason, sizeof(authentication->reason), "%s", problem);
+        refuse_unknown(request, AUTH_REFUSED);
+        return;
+    }
+    authenticator_start(request->hub->authenticator, authentication);
+}
+
+/* --- how fast --- */
+
+bool admission_take_turn(struct operation_request *request)
+{
+    struct rate_limit *limit = request->hub->rate_limits[request->operation];
+    char address[ADDRESS_TEXT_SIZE];
+    const char *key = address;
+    if (!limit)
+        return true;
+    if (request->identity)
+        key = request->identity->name;
+    else
+        address_format(http_request_client_address(request->http), address);
+    int64_t wait_ms = rate_limit_take(limit, key, clock_monotonic_us());
+    if (wait_ms == 0)
+        return true;
+    char seconds[24];
+    snprintf(seconds, sizeof(seconds), "%lld", (long long)((wait_ms + 999) / 1000));
+    http_response_header(request->http, "Retry-After", seconds);
+    operation_refuse(request, 429, "too many requests of this kind");
+    return false;
+}
+
+/* --- what --- */
+
+bool admission_permits(const struct operation_request *request, enum access_operation operation)
+{
+    return !request->hub->authorisation ||
+           authorisation_permits(request->hub->authorisation, operation, request->topic,
+                                 request->identity);
+}
+
+/* @locality any thread */
+static void on_policy(struct policy_question *question, bool allowed)
+{
+    struct operation_request *request =
+        CONTAINER_OF(question, struct operation_request, policy_question);
+    bool about_subscription =
+        request->operation == OPERATION_SUBSCRIBE || request->operation == OPERATION_UNSUBSCRIBE;
+    if (!allowed && !about_subscription) {
+        deny(request, 403, question->reason);
+        return;
+    }
+    if (!allowed) {
+        audit(request, false, NULL, question->reason);
+        request->denial = question->reason;
+    }
+    request->next(request);
+}
+
+void admission_decide(struct operation_request *request, const char *callback,
+                      void (*next)(struct operation_request *request))
+{
+    enum access_operation operation = (enum access_operation)request->operation;
+    if (!admission_permits(request, operation)) {
+        deny(request, 403, "not allowed for this topic");
+        return;
+    }
+    if (!request->hub->policy) {
+        next(request);
+        return;
+    }
+    request->next = next;
+    request->policy_question = (struct policy_question){
+        .done = on_policy,
+        .operation = operation,
+        .topic = request->topic,
+        .callback = callback,
+        .identity = request->identity,
+    };
+    policy_ask(request->hub->policy, &request->policy_question);
+}
