@@ -122,14 +122,16 @@ static int check_required(const char *required, const char *topic, struct error 
 static int parse_requirement(const char *text, struct access_rule *rule, struct error *error)
 {
     if (strcmp(text, "any") == 0) {
-        rule->requires = ACCESS_REQUIRES_NOTHING;
+        rule->requirement = ACCESS_REQUIRES_NOTHING;
         return 0;
     }
     if (strncmp(text, "role:", 5) == 0 && text[5])
-    rule->requires = ACCESS_REQUIRES_ROLE;
-    else if (strncmp(text, "user:", 5) == 0 && text[5]) rule->requires = ACCESS_REQUIRES_USER;
-    else return error_set(error, ERROR_CONFIG, false,
-                          "\"%s\" should be \"any\", \"role:ROLE\" or \"user:NAME\"", text);
+        rule->requirement = ACCESS_REQUIRES_ROLE;
+    else if (strncmp(text, "user:", 5) == 0 && text[5])
+        rule->requirement = ACCESS_REQUIRES_USER;
+    else
+        return error_set(error, ERROR_CONFIG, false,
+                         "\"%s\" should be \"any\", \"role:ROLE\" or \"user:NAME\"", text);
     rule->required = xstrdup(text + 5);
     return check_required(rule->required, rule->topic, error);
 }

@@ -7,7 +7,8 @@
  * OPERATIONS   register, deregister, subscribe, unsubscribe, publish with ',' between them, or "*"
  * TOPIC        what the topic must be. A segment (between '/') "{name}" stands for any one, not
  *              empty, that REQUIREMENT may refer to; "{user}" for the name of the user; "*" for any
- *              one, at the end of the pattern for all that follow. May contain blanks.
+ *              one that is not empty, at the end of the pattern for all that follow. May contain
+ *              blanks. A name that occurs twice stands for the same both times.
  * REQUIREMENT  "any" (whoever is authenticated), "role:ROLE" (a role or scope) or "user:NAME";
  *              "{name}" in it is replaced by the segment that it stood for, "{user}" by the user.
  *
@@ -34,7 +35,7 @@ enum access_operation {
 struct access_rule {
     unsigned operations; /**< bit 1 << enum access_operation */
     char *topic;
-    enum { ACCESS_REQUIRES_NOTHING, ACCESS_REQUIRES_ROLE, ACCESS_REQUIRES_USER } requires;
+    enum { ACCESS_REQUIRES_NOTHING, ACCESS_REQUIRES_ROLE, ACCESS_REQUIRES_USER } requirement;
     char *required; /**< with placeholders; NULL when nothing is required */
 };
 

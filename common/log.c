@@ -209,8 +209,8 @@ static void append_text(struct buffer *out, json_t *line)
 }
 
 /* A log that cannot be written must not end or stop the program: everything but "try again" gives
- * up. */
-static void write_all(int descriptor, const char *bytes, size_t length)
+ * up. False: not all was written. */
+static bool write_all(int descriptor, const char *bytes, size_t length)
 {
     while (length > 0) {
         ssize_t written = write(descriptor, bytes, length);
@@ -220,9 +220,10 @@ static void write_all(int descriptor, const char *bytes, size_t length)
         } else if (written < 0 && errno == EAGAIN) {
             poll(&(struct pollfd){.fd = descriptor, .events = POLLOUT}, 1, -1);
         } else if (written == 0 || errno != EINTR) {
-            return;
+            return false;
         }
     }
+    return true;
 }
 
 void log_write(enum log_level level, const char *event, const struct log_field *fields,
@@ -246,7 +247,8 @@ void log_write(enum log_level level, const char *event, const struct log_field *
         else
             append_text(&out, line);
         buffer_append_string(&out, "\n");
-        write_all(descriptor, out.data, out.length);
+        if (!write_all(descriptor, out.data, out.length) && descriptor != STDERR_FILENO)
+            write_all(STDERR_FILENO, out.data, out.length);
         json_decref(line);
     }
     pthread_mutex_unlock(&sink.lock);

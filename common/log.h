@@ -66,8 +66,9 @@ bool log_enabled(enum log_level level);
 
 /**
  * Lines of the level LOG_AUDIT are never left out, and go to a file of their own, as JSON; without
- * one to stderr. Opens the file for appending (made for the owner and group only), instead of the
- * one that is open, which stays when that fails. "" means stderr.
+ * one, and when it takes no more (a full disk), to stderr. Opens the file for appending (made for
+ * the owner and group only), instead of the one that is open, which stays when that fails. "" means
+ * stderr.
  * @returns 0, or -1 with errno.
  */
 int log_audit_open(const char *path);

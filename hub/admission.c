@@ -7,6 +7,7 @@
 #include "common/audit.h"
 #include "common/clock.h"
 #include "common/container.h"
+#include "hub/router.h"
 
 /* --- the parts --- */
 
@@ -51,8 +52,8 @@ void admission_close(struct hub *hub)
 
 /* --- audit --- */
 
-static void audit(const struct operation_request *request, bool allowed, const char *id,
-                  const char *reason)
+static void audit_operation(const struct operation_request *request, enum operation operation,
+                            bool allowed, const char *id, const char *reason)
 {
     char address[ADDRESS_TEXT_SIZE];
     if (request->hub->config.log.audit == AUDIT_OFF)
@@ -60,9 +61,9 @@ static void audit(const struct operation_request *request, bool allowed, const c
     address_format(http_request_client_address(request->http), address);
     const struct audit_entry entry = {
         .allowed = allowed,
-        .operation = request->operation == OPERATION_OTHER
+        .operation = operation == OPERATION_OTHER
                          ? NULL
-                         : access_operation_name((enum access_operation)request->operation),
+                         : access_operation_name((enum access_operation)operation),
         .topic = request->topic,
         .callback = form_get(&request->parameters, "hub.callback"),
         .user = request->identity ? request->identity->name : NULL,
@@ -72,6 +73,17 @@ static void audit(const struct operation_request *request, bool allowed, const c
         .reason = reason,
     };
     audit_write(&entry);
+}
+
+static void audit(const struct operation_request *request, bool allowed, const char *id,
+                  const char *reason)
+{
+    audit_operation(request, request->operation, allowed, id, reason);
+}
+
+void admission_audit_registered(const struct operation_request *request)
+{
+    audit_operation(request, OPERATION_REGISTER, true, NULL, "on first use");
 }
 
 void admission_audit_allowed(const struct operation_request *request, const char *id)
@@ -97,9 +109,11 @@ static void add_challenge(void *context, const char *value)
 static void refuse_unknown(struct operation_request *request, enum auth_outcome outcome)
 {
     struct authentication *authentication = &request->authentication;
+    bool token = !(authentication->credentials.kinds & CREDENTIALS_PASSWORD);
     authenticator_challenge(request->hub->authenticator,
-                            outcome == AUTH_MISSING ? NULL : authentication->reason, add_challenge,
-                            request->http);
+                            outcome == AUTH_REFUSED && token ? authentication->reason : NULL,
+                            add_challenge, request->http);
+    router_identify(request);
     deny(request, 401, authentication->reason);
 }
 

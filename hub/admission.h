@@ -34,5 +34,7 @@ bool admission_permits(const struct operation_request *request, enum access_oper
 
 /** Audits what was done. `id` names it in other logs, or is NULL. */
 void admission_audit_allowed(const struct operation_request *request, const char *id);
+/** Audits that the request registered its topic on the way to what it is about. */
+void admission_audit_registered(const struct operation_request *request);
 
 #endif

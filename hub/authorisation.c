@@ -39,7 +39,7 @@ void authorisation_free(struct authorisation *authorisation)
 static bool meets(const struct access_rule *rule, const char *required,
                   const struct identity *identity)
 {
-    switch (rule->requires) {
+    switch (rule->requirement) {
     case ACCESS_REQUIRES_NOTHING:
         return true;
     case ACCESS_REQUIRES_ROLE:

@@ -125,6 +125,7 @@ static void on_registered(struct registration *registration, const struct error 
         return;
     }
     request->registered = true;
+    admission_audit_registered(request);
     resolve_topic(request);
 }
 

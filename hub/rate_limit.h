@@ -11,9 +11,12 @@
 
 #include <stdint.h>
 
+/** Buckets that are in use at the same time. */
+#define RATE_LIMIT_MAX_KEYS 100000
+
 struct rate_limit;
 
-/** `per_second` > 0. Below 1, one at a time. */
+/** `per_second` > 0. Below 1, one at a time. Within 1 % up to 10 million. */
 struct rate_limit *rate_limit_new(double per_second);
 /** NULL is allowed. */
 void rate_limit_free(struct rate_limit *limit);

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/url.h"
 #include "hub/admission.h"
 
 static const struct {
@@ -68,22 +69,52 @@ static bool parse(struct operation_request *request)
     return true;
 }
 
+static int find_mode(const char *name)
+{
+    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
+        if (strcmp(modes[i].mode, name) == 0)
+            return (int)i;
+    return -1;
+}
+
+void router_identify(struct operation_request *request)
+{
+    struct form *form = &request->parameters;
+    const char *query = http_request_query(request->http);
+    struct error error;
+    size_t length;
+    const char *body = http_request_body(request->http, &length);
+    if (form_parse(form, query, strlen(query), &error) != 0)
+        return;
+    if (!body_is_content(request) && is_form(request->content_type) &&
+        form_parse(form, body, length, &error) != 0)
+        return;
+    const char *mode = form_get(form, "hub.mode"), *topic = form_get(form, "hub.topic");
+    int found = mode ? find_mode(mode) : -1;
+    if (found >= 0)
+        request->operation = modes[found].operation;
+    if (!topic)
+        topic = form_get(form, "hub.url");
+    if (topic && topic_check(topic, &error) == 0)
+        request->topic = topic;
+}
+
 static void dispatch(struct operation_request *request)
 {
     bool refused;
     const char *mode = operation_parameter(request, "hub.mode", true, &refused);
     if (refused)
         return;
-    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
-        if (strcmp(modes[i].mode, mode) == 0) {
-            request->operation = modes[i].operation;
-            if (admission_take_turn(request))
-                modes[i].handle(request);
-            return;
-        }
+    int found = find_mode(mode);
+    if (found < 0) {
+        operation_refuse(
+            request, 400,
+            "hub.mode must be subscribe, unsubscribe, publish, register or deregister");
+        return;
     }
-    operation_refuse(request, 400,
-                     "hub.mode must be subscribe, unsubscribe, publish, register or deregister");
+    request->operation = modes[found].operation;
+    if (admission_take_turn(request))
+        modes[found].handle(request);
 }
 
 /* @locality any thread */

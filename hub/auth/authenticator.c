@@ -74,12 +74,20 @@ static bool is_cacheable(unsigned kinds)
     return kinds & (CREDENTIALS_TOKEN | CREDENTIALS_PASSWORD);
 }
 
+static void grant(struct authentication *authentication, struct identity *identity,
+                  struct counter *how)
+{
+    authentication->identity = identity;
+    counter_add(how, 1);
+    authentication->done(authentication, AUTH_GRANTED);
+}
+
 static void conclude(struct authentication *authentication)
 {
     const struct authenticator_metrics *metrics = &authentication->authenticator->metrics;
-    counter_add(authentication->unavailable ? metrics->unavailable : metrics->refused, 1);
-    authentication->done(authentication,
-                         authentication->unavailable ? AUTH_UNAVAILABLE : AUTH_REFUSED);
+    bool unavailable = authentication->unavailable;
+    counter_add(unavailable ? metrics->unavailable : metrics->refused, 1);
+    authentication->done(authentication, unavailable ? AUTH_UNAVAILABLE : AUTH_REFUSED);
 }
 
 static void ask_next(struct authentication *authentication);
@@ -90,12 +98,10 @@ static void on_checked(struct auth_check *check, enum auth_outcome outcome)
     struct authentication *authentication = CONTAINER_OF(check, struct authentication, check);
     struct authenticator *authenticator = authentication->authenticator;
     if (outcome == AUTH_GRANTED) {
-        authentication->identity = check->identity;
         if (is_cacheable(authenticator->methods[authentication->next - 1]->kinds))
             auth_cache_put(authenticator->cache, authentication->key, check->identity,
                            check->expires_ms, clock_wall_ms(), authentication->generation);
-        counter_add(authenticator->metrics.granted, 1);
-        authentication->done(authentication, AUTH_GRANTED);
+        grant(authentication, check->identity, authenticator->metrics.granted);
         return;
     }
     /* Of several, the reason of the one that cannot tell is what the client can do nothing about.
@@ -128,6 +134,8 @@ void authenticator_start(struct authenticator *authenticator, struct authenticat
     authentication->authenticator = authenticator;
     authentication->next = 0;
     authentication->unavailable = false;
+    authentication->identity = NULL;
+    authentication->reason[0] = '\0';
     if (!(authentication->credentials.kinds & authenticator->kinds)) {
         counter_add(authenticator->metrics.refused, 1);
         snprintf(authentication->reason, sizeof(authentication->reason),
@@ -135,18 +143,16 @@ void authenticator_start(struct authenticator *authenticator, struct authenticat
         authentication->done(authentication, AUTH_MISSING);
         return;
     }
+    struct identity *known = NULL;
     if (is_cacheable(authentication->credentials.kinds)) {
         auth_cache_key(&authentication->credentials, authentication->key);
         authentication->generation = auth_cache_generation(authenticator->cache);
-        authentication->identity =
-            auth_cache_get(authenticator->cache, authentication->key, clock_wall_ms());
-        if (authentication->identity) {
-            counter_add(authenticator->metrics.cached, 1);
-            authentication->done(authentication, AUTH_GRANTED);
-            return;
-        }
+        known = auth_cache_get(authenticator->cache, authentication->key, clock_wall_ms());
     }
-    ask_next(authentication);
+    if (known)
+        grant(authentication, known, authenticator->metrics.cached);
+    else
+        ask_next(authentication);
 }
 
 /** RFC 6750 allows printable ASCII without quotes and backslashes in the description. */

@@ -53,7 +53,7 @@ void authenticator_start(struct authenticator *authenticator,
 
 /**
  * The challenges for a 401 (RFC 9110, section 11.6.1; RFC 6750, section 3): calls `add` for each
- * value of WWW-Authenticate. `reason` NULL: there were no credentials.
+ * value of WWW-Authenticate. `reason`: what is wrong with a token; NULL: there was none.
  */
 void authenticator_challenge(const struct authenticator *authenticator, const char *reason,
                              void (*add)(void *context, const char *value), void *context);

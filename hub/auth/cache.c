@@ -1,25 +1,24 @@
 #include "hub/auth/cache.h"
 
+#include "common/panic.h"
 #include <openssl/evp.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define uthash_fatal(message) PANIC("uthash: %s", message)
 #include <uthash.h>
-
-#include "common/panic.h"
-
-enum { MAX_ENTRIES = 10000 };
 
 struct entry {
     unsigned char key[AUTH_CACHE_KEY_SIZE];
     struct identity *identity;
-    int64_t expires_ms;
+    int64_t since_ms, expires_ms;
     UT_hash_handle hh;
 };
 
 struct auth_cache {
     int64_t cache_ms;
-    pthread_rwlock_t lock; /* what follows */
+    pthread_mutex_t lock;  /* what follows */
     struct entry *entries; /* oldest first: uthash keeps the order in which they were added */
     unsigned generation;
 };
@@ -28,7 +27,7 @@ struct auth_cache *auth_cache_new(int64_t cache_ms)
 {
     struct auth_cache *cache = xcalloc(1, sizeof(*cache));
     cache->cache_ms = cache_ms;
-    pthread_rwlock_init(&cache->lock, NULL);
+    pthread_mutex_init(&cache->lock, NULL);
     return cache;
 }
 
@@ -50,18 +49,21 @@ void auth_cache_free(struct auth_cache *cache)
     if (!cache)
         return;
     remove_all(cache);
-    pthread_rwlock_destroy(&cache->lock);
+    pthread_mutex_destroy(&cache->lock);
     free(cache);
 }
 
 void auth_cache_key(const struct credentials *credentials, unsigned char key[AUTH_CACHE_KEY_SIZE])
 {
     EVP_MD_CTX *context = EVP_MD_CTX_new();
-    /* Neither contains a blank. */
+    const char *certificate = credentials->certificate ? credentials->certificate : "";
+    /* Only the last of them can contain a blank. */
     ENSURE(context && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1 &&
            EVP_DigestUpdate(context, credentials->token, credentials->token_length) == 1 &&
            EVP_DigestUpdate(context, " ", 1) == 1 &&
            EVP_DigestUpdate(context, credentials->password, credentials->password_length) == 1 &&
+           EVP_DigestUpdate(context, " ", 1) == 1 &&
+           EVP_DigestUpdate(context, certificate, strlen(certificate)) == 1 &&
            EVP_DigestFinal_ex(context, key, NULL) == 1);
     EVP_MD_CTX_free(context);
 }
@@ -71,19 +73,19 @@ struct identity *auth_cache_get(struct auth_cache *cache,
 {
     struct entry *entry;
     struct identity *identity = NULL;
-    pthread_rwlock_rdlock(&cache->lock);
+    pthread_mutex_lock(&cache->lock);
     HASH_FIND(hh, cache->entries, key, AUTH_CACHE_KEY_SIZE, entry);
-    if (entry && now_ms < entry->expires_ms)
+    if (entry && now_ms >= entry->since_ms && now_ms < entry->expires_ms)
         identity = identity_ref(entry->identity);
-    pthread_rwlock_unlock(&cache->lock);
+    pthread_mutex_unlock(&cache->lock);
     return identity;
 }
 
 unsigned auth_cache_generation(struct auth_cache *cache)
 {
-    pthread_rwlock_rdlock(&cache->lock);
+    pthread_mutex_lock(&cache->lock);
     unsigned generation = cache->generation;
-    pthread_rwlock_unlock(&cache->lock);
+    pthread_mutex_unlock(&cache->lock);
     return generation;
 }
 
@@ -97,26 +99,27 @@ void auth_cache_put(struct auth_cache *cache, const unsigned char key[AUTH_CACHE
         expires_ms = latest;
     if (expires_ms <= now_ms)
         return;
-    pthread_rwlock_wrlock(&cache->lock);
+    pthread_mutex_lock(&cache->lock);
     if (generation == cache->generation) {
         HASH_FIND(hh, cache->entries, key, AUTH_CACHE_KEY_SIZE, entry);
         if (entry)
             remove_entry(cache, entry);
-        else if (HASH_COUNT(cache->entries) >= MAX_ENTRIES)
+        else if (HASH_COUNT(cache->entries) >= AUTH_CACHE_MAX_ENTRIES)
             remove_entry(cache, cache->entries);
         entry = xcalloc(1, sizeof(*entry));
         memcpy(entry->key, key, AUTH_CACHE_KEY_SIZE);
         entry->identity = identity_ref(identity);
+        entry->since_ms = now_ms;
         entry->expires_ms = expires_ms;
         HASH_ADD(hh, cache->entries, key, AUTH_CACHE_KEY_SIZE, entry);
     }
-    pthread_rwlock_unlock(&cache->lock);
+    pthread_mutex_unlock(&cache->lock);
 }
 
 void auth_cache_clear(struct auth_cache *cache)
 {
-    pthread_rwlock_wrlock(&cache->lock);
+    pthread_mutex_lock(&cache->lock);
     cache->generation++;
     remove_all(cache);
-    pthread_rwlock_unlock(&cache->lock);
+    pthread_mutex_unlock(&cache->lock);
 }

@@ -13,7 +13,8 @@
 #include "hub/auth/credentials.h"
 #include "hub/auth/identity.h"
 
-#define AUTH_CACHE_KEY_SIZE 32
+#define AUTH_CACHE_KEY_SIZE    32
+#define AUTH_CACHE_MAX_ENTRIES 10000
 
 struct auth_cache;
 
@@ -21,11 +22,13 @@ struct auth_cache;
 struct auth_cache *auth_cache_new(int64_t cache_ms);
 void auth_cache_free(struct auth_cache *cache);
 
-/** The key of the token and the password that are there: both, so that what one of them is good for
- * never goes to the other alone. Certificates have none: they were verified with the connection. */
+/** The key of everything that is offered together: what one part is good for never goes to another
+ * alone, and with a certificate that auth.mode asks about first, what the token alone is good for
+ * does not count. */
 void auth_cache_key(const struct credentials *credentials, unsigned char key[AUTH_CACHE_KEY_SIZE]);
 
-/** A new reference, or NULL. `now_ms`: wall clock. */
+/** A new reference, or NULL. `now_ms`: wall clock; when it was set back since, entries from what
+ * is now the future are not good, or they would live longer than they may. */
 struct identity *auth_cache_get(struct auth_cache *cache,
                                 const unsigned char key[AUTH_CACHE_KEY_SIZE], int64_t now_ms);
 

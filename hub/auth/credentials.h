@@ -29,8 +29,9 @@ struct credentials {
 /**
  * Reads the values of the headers Authorization ("Bearer TOKEN", RFC 6750, or "Basic …") and Cookie
  * ("Authorization=TOKEN", as MOSIP's clients send it), and the name of the client certificate; each
- * may be NULL. A bearer token in Authorization goes before one in a cookie. What has another form,
- * or characters that a token cannot have, is not there.
+ * may be NULL. A bearer token in Authorization goes before one in a cookie. Other schemes are
+ * passed over: they offer nothing. A token or password with characters that it cannot have is a
+ * problem, in a cookie only when nothing else is offered.
  *
  * @returns NULL, or why what was offered cannot be used, a literal; `credentials` is empty then.
  */
