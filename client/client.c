@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/authorization.h"
 #include "client/fail.h"
 #include "client/transfer.h"
 #include "client/websub.h"
@@ -27,6 +28,8 @@ enum {
 
 struct websub_client {
     char *hub_url;
+    struct buffer origin; /* of it */
+    char *authorization;  /* header line, or NULL; a secret */
     long connect_timeout_ms;
     long timeout_ms;
     pthread_mutex_t mutex; /* protects what follows */
@@ -50,9 +53,14 @@ struct websub_client *websub_client_new(const struct websub_client_options *opti
         fail_set(error, WEBSUB_ERROR_ARGUMENT, 0, "the URL of the hub %s", cause.message);
         return NULL;
     }
+    char *authorization = NULL;
+    if (authorization_make(options, &authorization, error) != 0)
+        return NULL;
     pthread_once(&curl_once, start_curl);
     struct websub_client *client = xcalloc(1, sizeof(*client));
     client->hub_url = xstrdup(url);
+    client->authorization = authorization;
+    ENSURE(url_origin(url, &client->origin) == 0);
     client->connect_timeout_ms =
         options->connect_timeout_ms > 0 ? options->connect_timeout_ms : DEFAULT_CONNECT_MS;
     client->timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : DEFAULT_TIMEOUT_MS;
@@ -67,6 +75,8 @@ void websub_client_free(struct websub_client *client)
     for (size_t i = 0; i < client->idle_count; i++)
         curl_easy_cleanup(client->idle[i]);
     pthread_mutex_destroy(&client->mutex);
+    authorization_free(client->authorization);
+    buffer_fini(&client->origin);
     free(client->hub_url);
     free(client);
 }
@@ -104,11 +114,22 @@ static bool may_follow(const char *from, const struct answer *answer)
            (strncmp(from, "https:", 6) != 0 || strncmp(answer->location, "https:", 6) == 0);
 }
 
+/* Who we are is for the hub itself, not for where it, or who claims to be it, sends us. */
+static const char *authorization_for(const struct websub_client *client, const char *url)
+{
+    struct buffer origin = {0};
+    bool same = url_origin(url, &origin) == 0 && strcmp(origin.data, client->origin.data) == 0;
+    buffer_fini(&origin);
+    return same ? client->authorization : NULL;
+}
+
 /* On success `*answer` is the last one; call answer_fini in either case. */
-static int follow_to_answer(CURL *easy, struct transfer *transfer, struct answer *answer,
+static int follow_to_answer(const struct websub_client *client, CURL *easy,
+                            struct transfer *transfer, struct answer *answer,
                             struct websub_error *error)
 {
     char *url = NULL; /* owned: where the last redirect led */
+    transfer->authorization = client->authorization;
     int result = transfer_perform(easy, transfer, answer, error);
     for (int hops = 0; result == 0 && hops < MAX_REDIRECTS && may_follow(transfer->url, answer);
          hops++) {
@@ -118,6 +139,7 @@ static int follow_to_answer(CURL *easy, struct transfer *transfer, struct answer
         answer_fini(answer);
         *answer = (struct answer){0};
         transfer->url = url;
+        transfer->authorization = authorization_for(client, url);
         result = transfer_perform(easy, transfer, answer, error);
     }
     free(url);
@@ -131,7 +153,7 @@ static int post(struct websub_client *client, struct transfer *transfer, char *m
     CURL *easy = take_handle(client);
     transfer->connect_timeout_ms = client->connect_timeout_ms;
     transfer->timeout_ms = client->timeout_ms;
-    int result = follow_to_answer(easy, transfer, &answer, error);
+    int result = follow_to_answer(client, easy, transfer, &answer, error);
     give_back_handle(client, easy);
     if (result == 0)
         result = answer_judge(&answer, error);

@@ -29,6 +29,8 @@ struct command_options {
     const char *data;
     const char *file;
     char *secret; /**< owned; NULL: none */
+    char *token;  /**< the same */
+    char *user;   /**< the same: "name:password" */
     const char *expect_file;
     const char *expect_type;
     const char *config_path;

@@ -11,6 +11,8 @@
 
 static const int go_on = -1;
 
+enum { MAX_CREDENTIAL = 8192 }; /* bytes; hubs take no more */
+
 struct option_spec {
     const char *name;
     const char *argument; /* NULL: takes none */
@@ -19,6 +21,11 @@ struct option_spec {
 
 static const struct option_spec specs[] = {
     [OPTION_HUB] = {"hub", "URL", "the hub (default: " DEFAULT_HUB ")"},
+    [OPTION_TOKEN_FILE] = {"token-file", "FILE",
+                           "who you are, to the hub: the bearer token in FILE\n"
+                           "(or WEBSUB_TOKEN_FILE in the environment)"},
+    [OPTION_USER_FILE] = {"user-file", "FILE",
+                          "the same with \"name:password\" in FILE (WEBSUB_USER_FILE)"},
     [OPTION_TOPIC] = {"topic", "TOPIC", "the topic: a URL or any other name (required)"},
     [OPTION_CALLBACK] = {"callback", "URL",
                          "where the hub reaches the subscriber; needed when that is\n"
@@ -98,21 +105,23 @@ static int take_number(const char *name, const char *text, int64_t *number)
     return command_refuse_usage("--%s: expected a number above 0, not '%s'", name, text);
 }
 
-static void replace_secret(struct command_options *options, char *secret)
+static void replace(char **kept, char *secret)
 {
-    if (options->secret)
-        explicit_bzero(options->secret, strlen(options->secret));
-    free(options->secret);
-    options->secret = secret;
+    if (*kept)
+        explicit_bzero(*kept, strlen(*kept));
+    free(*kept);
+    *kept = secret;
 }
 
-static int read_secret_file(const char *path, struct command_options *options)
+/* The first `size` bytes at most: more than the longest good one is enough to tell that it is bad.
+ */
+static int read_secret(const char *what, const char *path, size_t size, char **kept)
 {
-    char text[WEBSUB_SECRET_MAX + 4]; /* too long and a line end: enough to tell */
+    char text[MAX_CREDENTIAL + 4];
     FILE *file = fopen(path, "r");
-    size_t length = file ? fread(text, 1, sizeof(text) - 1, file) : 0;
+    size_t length = file ? fread(text, 1, size, file) : 0;
     if (!file || ferror(file)) {
-        int result = command_refuse_usage("--secret-file: %s: %s", path, strerror(errno));
+        int result = command_refuse_usage("%s: %s: %s", what, path, strerror(errno));
         if (file)
             fclose(file);
         return result;
@@ -123,16 +132,47 @@ static int read_secret_file(const char *path, struct command_options *options)
     if (length > 0 && text[length - 1] == '\r')
         length--;
     text[length] = '\0';
-    if (strlen(text) != length)
-        return command_refuse_usage("--secret-file: %s contains a NUL character", path);
-    replace_secret(options, xstrdup(text));
+    bool whole = strlen(text) == length;
+    if (whole)
+        replace(kept, xstrdup(text));
+    explicit_bzero(text, sizeof(text));
+    return whole ? go_on : command_refuse_usage("%s: %s contains a NUL character", what, path);
+}
+
+static int read_secret_file(const char *path, struct command_options *options)
+{
+    return read_secret("--secret-file", path, WEBSUB_SECRET_MAX + 3, &options->secret);
+}
+
+/** An option goes before the environment, whichever of the two it is. */
+static int read_credentials(const char *what, const char *path, bool token,
+                            struct command_options *options)
+{
+    char **kept = token ? &options->token : &options->user;
+    int result = read_secret(what, path, MAX_CREDENTIAL + 3, kept);
+    if (result == go_on && strlen(*kept) > MAX_CREDENTIAL)
+        return command_refuse_usage("%s: %s: longer than %d bytes", what, path, MAX_CREDENTIAL);
+    return result;
+}
+
+static int read_environment(struct command_options *options)
+{
+    const char *token = getenv("WEBSUB_TOKEN_FILE"), *user = getenv("WEBSUB_USER_FILE");
+    if (options->token || options->user)
+        return go_on;
+    if (token && *token && user && *user)
+        return command_refuse_usage("WEBSUB_TOKEN_FILE and WEBSUB_USER_FILE exclude each other");
+    if (token && *token)
+        return read_credentials("WEBSUB_TOKEN_FILE", token, true, options);
+    if (user && *user)
+        return read_credentials("WEBSUB_USER_FILE", user, false, options);
     return go_on;
 }
 
 /* So that it is not in the list of processes for longer than it must. */
 static void take_secret(struct command_options *options, char *argument)
 {
-    replace_secret(options, xstrdup(argument));
+    replace(&options->secret, xstrdup(argument));
     memset(argument, '*', strlen(argument));
 }
 
@@ -142,6 +182,10 @@ static int take_option(enum option_id id, char *argument, struct command_options
     case OPTION_HUB:
         options->hub = argument;
         return go_on;
+    case OPTION_TOKEN_FILE:
+        return read_credentials("--token-file", argument, true, options);
+    case OPTION_USER_FILE:
+        return read_credentials("--user-file", argument, false, options);
     case OPTION_TOPIC:
         options->topic = argument;
         return go_on;
@@ -222,6 +266,8 @@ static int check(const struct subcommand *subcommand, const struct command_optio
         return command_refuse_usage("%s: expected %s", subcommand->name, subcommand->arguments);
     if (has_option(subcommand, OPTION_TOPIC) && !options->topic)
         return command_refuse_usage("%s: --topic is missing", subcommand->name);
+    if (options->token && options->user)
+        return command_refuse_usage("--token-file and --user-file exclude each other");
     if (options->secret && (!options->secret[0] || strlen(options->secret) > WEBSUB_SECRET_MAX))
         return command_refuse_usage("the secret must have 1 to %d bytes", WEBSUB_SECRET_MAX);
     return go_on;
@@ -250,10 +296,14 @@ int options_read(const struct subcommand *subcommand, int argc, char **argv,
         return result;
     options->argument_count = argc - optind;
     options->arguments = argv + optind;
+    if (has_option(subcommand, OPTION_TOKEN_FILE) && read_environment(options) != go_on)
+        return COMMAND_USAGE;
     return check(subcommand, options);
 }
 
 void options_fini(struct command_options *options)
 {
-    replace_secret(options, NULL);
+    replace(&options->secret, NULL);
+    replace(&options->token, NULL);
+    replace(&options->user, NULL);
 }

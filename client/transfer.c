@@ -111,13 +111,26 @@ static void read_answer(CURL *easy, struct answer *answer)
         snprintf(answer->message_id, sizeof(answer->message_id), "%s", id->value);
 }
 
-static struct curl_slist *make_headers(const char *content_type)
+static struct curl_slist *add_header(struct curl_slist *headers, const char *line)
 {
-    char *line = xasprintf("Content-Type: %s", content_type);
-    struct curl_slist *headers = curl_slist_append(NULL, line);
+    headers = curl_slist_append(headers, line);
     ENSURE(headers != NULL);
-    free(line);
     return headers;
+}
+
+static struct curl_slist *make_headers(const struct transfer *transfer)
+{
+    char *line = xasprintf("Content-Type: %s", transfer->content_type);
+    struct curl_slist *headers = add_header(NULL, line);
+    free(line);
+    return transfer->authorization ? add_header(headers, transfer->authorization) : headers;
+}
+
+static void free_headers(struct curl_slist *headers)
+{
+    for (struct curl_slist *header = headers; header; header = header->next)
+        explicit_bzero(header->data, strlen(header->data));
+    curl_slist_free_all(headers);
 }
 
 int transfer_perform(CURL *easy, const struct transfer *transfer, struct answer *answer,
@@ -125,7 +138,7 @@ int transfer_perform(CURL *easy, const struct transfer *transfer, struct answer 
 {
     char detail[CURL_ERROR_SIZE] = "";
     struct source source = {transfer->body, transfer->length, 0};
-    struct curl_slist *headers = make_headers(transfer->content_type);
+    struct curl_slist *headers = make_headers(transfer);
     curl_easy_reset(easy); /* keeps its connections */
     set_request(easy, transfer, &source, headers);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, detail);
@@ -138,6 +151,6 @@ int transfer_perform(CURL *easy, const struct transfer *transfer, struct answer 
     else
         result = explain(easy, code, detail, error);
     curl_easy_reset(easy); /* forgets the pointers into this stack frame */
-    curl_slist_free_all(headers);
+    free_headers(headers);
     return result;
 }

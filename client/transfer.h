@@ -10,6 +10,7 @@
 struct transfer {
     const char *url;
     const char *content_type;
+    const char *authorization; /**< header line, or NULL */
     const void *body;
     size_t length;
     long connect_timeout_ms;

@@ -56,12 +56,17 @@ struct websub_client;
 
 /** Zero-initialised means the defaults, but for `hub_url`. */
 struct websub_client_options {
-    const char *hub_url;     /**< absolute http or https URL, e.g. "http://127.0.0.1:9191/hub" */
-    long connect_timeout_ms; /**< 0: 5,000 */
-    long timeout_ms;         /**< of a request as a whole; 0: 30,000 */
+    const char *hub_url;       /**< absolute http or https URL, e.g. "http://127.0.0.1:9191/hub" */
+    long connect_timeout_ms;   /**< 0: 5,000 */
+    long timeout_ms;           /**< of a request as a whole; 0: 30,000 */
+    const char *bearer_token;  /**< who makes the requests (RFC 6750); NULL: not said like this */
+    const char *user_password; /**< the same as "name:password" (RFC 7617); not both */
 };
 
 /**
+ * Token and password go to the hub's own origin (scheme, host, port) only, also when it sends a
+ * request elsewhere; over http they can be read on the way. They are copied, and wiped in the end.
+ *
  * Sends nothing yet. The first client must be made before the application uses libcurl in other
  * threads. @returns NULL on failure.
  */

@@ -2,13 +2,17 @@
  */
 #include "tests/unit/unit.h"
 
+#include <getopt.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "client/answer.h"
+#include "client/authorization.h"
 #include "client/delivery.h"
 #include "client/endpoint.h"
+#include "client/options.h"
 #include "client/websub.h"
 #include "common/signature.h"
 
@@ -171,6 +175,133 @@ static void requests_with_bad_arguments_are_not_sent(void **state)
     assert_int_equal(websub_unsubscribe(client, "t", "http://a.example/#x", &error), -1);
     assert_int_equal(error.code, WEBSUB_ERROR_ARGUMENT);
     websub_client_free(client);
+}
+
+static void who_asks_is_a_header_line(void **state)
+{
+    static const struct {
+        const char *token, *user, *line; /* NULL: refused */
+    } cases[] = {
+        {NULL, NULL, ""},
+        {"abc-._~+/==", NULL, "Authorization: Bearer abc-._~+/=="},
+        {NULL, "alice:password", "Authorization: Basic YWxpY2U6cGFzc3dvcmQ="},
+        {NULL, "a:", "Authorization: Basic YTo="},
+        {NULL, "a:b:c", "Authorization: Basic YTpiOmM="},
+        {NULL, "J\xc3\xbcrgen:x y", "Authorization: Basic SsO8cmdlbjp4IHk="},
+        {"", NULL, NULL},
+        {"a b", NULL, NULL},
+        {"a\r\nX: y", NULL, NULL},
+        {"\xc3\xbc", NULL, NULL},
+        {NULL, "", NULL},
+        {NULL, "alice", NULL},
+        {NULL, ":x", NULL},
+        {NULL, "alice:x\n", NULL},
+        {NULL, "alice:\xff", NULL},
+        {"abc", "alice:x", NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        const struct websub_client_options options = {.hub_url = "http://127.0.0.1:1/hub",
+                                                      .bearer_token = cases[i].token,
+                                                      .user_password = cases[i].user};
+        struct websub_error error = {0};
+        char *line = NULL;
+        int result = authorization_make(&options, &line, &error);
+        struct websub_client *client = websub_client_new(&options, &error);
+        if ((result == 0) != (cases[i].line != NULL) || !client != !cases[i].line)
+            fail_msg("case %zu", i);
+        if (cases[i].line)
+            assert_string_equal(line ? line : "", cases[i].line);
+        else
+            assert_int_equal(error.code, WEBSUB_ERROR_ARGUMENT);
+        authorization_free(line);
+        websub_client_free(client);
+    }
+}
+
+static const struct subcommand asking = {
+    .name = "ask", .arguments = "", .options = {OPTION_TOKEN_FILE, OPTION_USER_FILE}};
+
+/* @returns the exit code, or -1: it may run. The strings are "-" when there are none. */
+static int read_credentials(const char *token_option, const char *user_option,
+                            const char *token_variable, const char *user_variable,
+                            struct command_options *options)
+{
+    char *arguments[6] = {(char *)(uintptr_t) "ask"};
+    int count = 1;
+    if (token_option) {
+        arguments[count++] = (char *)(uintptr_t) "--token-file";
+        arguments[count++] = (char *)(uintptr_t)token_option;
+    }
+    if (user_option) {
+        arguments[count++] = (char *)(uintptr_t) "--user-file";
+        arguments[count++] = (char *)(uintptr_t)user_option;
+    }
+    setenv("WEBSUB_TOKEN_FILE", token_variable ? token_variable : "", 1);
+    setenv("WEBSUB_USER_FILE", user_variable ? user_variable : "", 1);
+    optind = 0;
+    int result = options_read(&asking, count, arguments, options);
+    unsetenv("WEBSUB_TOKEN_FILE");
+    unsetenv("WEBSUB_USER_FILE");
+    return result;
+}
+
+static char *make_file(const char *content, size_t length)
+{
+    char *path = strdup("/tmp/websub-client-XXXXXX");
+    int descriptor = mkstemp(path);
+    assert_int_equal(write(descriptor, content, length), (ssize_t)length);
+    close(descriptor);
+    return path;
+}
+
+static void tokens_and_passwords_come_from_files(void **state)
+{
+    char *token = make_file("abc\r\n", 5), *user = make_file("alice:x", 7);
+    struct command_options options;
+    (void)state;
+    assert_int_equal(read_credentials(NULL, NULL, NULL, NULL, &options), -1);
+    assert_true(!options.token && !options.user);
+    options_fini(&options);
+    assert_int_equal(read_credentials(token, NULL, NULL, NULL, &options), -1);
+    assert_string_equal(options.token, "abc");
+    options_fini(&options);
+    assert_int_equal(read_credentials(NULL, user, NULL, NULL, &options), -1);
+    assert_string_equal(options.user, "alice:x");
+    options_fini(&options);
+    assert_int_equal(read_credentials(NULL, NULL, token, NULL, &options), -1);
+    assert_string_equal(options.token, "abc");
+    options_fini(&options);
+    /* an option goes before the environment */
+    assert_int_equal(read_credentials(NULL, user, token, NULL, &options), -1);
+    assert_true(!options.token && options.user);
+    options_fini(&options);
+    assert_int_equal(read_credentials(token, user, NULL, NULL, &options), COMMAND_USAGE);
+    options_fini(&options);
+    assert_int_equal(read_credentials(NULL, NULL, token, user, &options), COMMAND_USAGE);
+    options_fini(&options);
+    unlink(token);
+    unlink(user);
+    free(token);
+    free(user);
+}
+
+static void files_that_cannot_be_used_are_refused(void **state)
+{
+    static char huge[8193];
+    struct command_options options;
+    (void)state;
+    memset(huge, 'x', sizeof(huge));
+    char *paths[] = {strdup("/nowhere/token"), strdup("/tmp"), make_file("a\0b", 3),
+                     make_file(huge, sizeof(huge))};
+    for (size_t i = 0; i < ARRAY_COUNT(paths); i++) {
+        assert_int_equal(read_credentials(paths[i], NULL, NULL, NULL, &options), COMMAND_USAGE);
+        options_fini(&options);
+        assert_int_equal(read_credentials(NULL, NULL, NULL, paths[i], &options), COMMAND_USAGE);
+        options_fini(&options);
+        unlink(paths[i]);
+        free(paths[i]);
+    }
 }
 
 static struct delivery received(const char *body, size_t length)
@@ -354,6 +485,9 @@ int main(void)
         cmocka_unit_test(the_hubs_parameters_win_over_the_callbacks_own),
         cmocka_unit_test(bad_verifications_are_refused),
         cmocka_unit_test(requests_with_bad_arguments_are_not_sent),
+        cmocka_unit_test(who_asks_is_a_header_line),
+        cmocka_unit_test(tokens_and_passwords_come_from_files),
+        cmocka_unit_test(files_that_cannot_be_used_are_refused),
         cmocka_unit_test(deliveries_are_judged),
         cmocka_unit_test(a_terminal_is_never_given_control_characters),
         cmocka_unit_test(long_bodies_are_shown_in_part),
