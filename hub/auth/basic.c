@@ -67,7 +67,7 @@ static void job_free(struct job *job)
 /** Decodes "name:password"; NULL when it is not that. Wiped and freed with the job. */
 static struct job *job_new(const struct credentials *credentials)
 {
-    /* Of the characters of tokens, base64 has no others; EVP_DecodeBlock would pass some over. */
+    /* These four can be in a token but not in base64, where EVP_DecodeBlock would pass over '-'. */
     const char *text = credentials->password;
     size_t length = credentials->password_length;
     if (length == 0 || length % 4 != 0 || strcspn(text, "-._~") < length)
@@ -228,8 +228,9 @@ static void *work(void *context)
             continue;
         struct identity *found = users_find(basic->users, job->name, job->password, basic->scratch);
         pthread_mutex_lock(&basic->lock);
-        ENSURE(dequeue(basic) == job);
+        struct job *done = dequeue(basic);
         pthread_mutex_unlock(&basic->lock);
+        ENSURE(done == job);
         settle(job, found, AUTH_REFUSED, "wrong name or password");
     }
     return NULL;
