@@ -40,6 +40,7 @@ struct view {
     const struct config *config;
     const struct kafka_names *names;
     struct message_topics *message_topics;
+    struct owners *owners; /* or NULL */
     int32_t shard_count;
     rd_kafka_t *reader;
     rd_kafka_t *watermarks;
@@ -200,12 +201,23 @@ static void learn_topic(struct view *view, const struct topic_state *topic)
     wake_end_thread(view); /* to fetch metadata */
 }
 
+static void learn_owner(struct view *view, const char *key, size_t key_length,
+                        const struct state_record *record)
+{
+    char id[ID_HEX_SIZE];
+    memcpy(id, key + key_length - (ID_HEX_SIZE - 1), ID_HEX_SIZE - 1);
+    id[ID_HEX_SIZE - 1] = '\0';
+    owners_set(view->owners, id, record->tombstone ? NULL : record->value.subscription->owner);
+}
+
 static void on_record(void *context, int32_t partition, const char *key, size_t key_length,
                       struct state_record *record)
 {
     struct view *view = context;
     if (record->kind == STATE_PROGRESS && !record->tombstone) {
         view->shards[partition].folded = record->value.progress;
+    } else if (record->kind == STATE_SUBSCRIPTION) {
+        learn_owner(view, key, key_length, record);
     } else if (record->kind == STATE_TOPIC) {
         const char *prefix = "topic:";
         char *topic = xstrndup(key + strlen(prefix), key_length - strlen(prefix));
@@ -233,7 +245,7 @@ static void take_message(struct view *view, const rd_kafka_message_t *message)
         shard->loaded = true;
     } else if (message->err) {
         log_warning("hub.view_read_failed", LOG_STR("reason", rd_kafka_message_errstr(message)));
-    } else if (!is_about_subscription(message)) { /* the hub asks for none of them */
+    } else if (view->owners || !is_about_subscription(message)) {
         state_take_message(message, on_record, view, view->metrics.malformed);
     }
 }
@@ -364,12 +376,14 @@ static int make_clients(struct view *view, struct error *error)
 
 struct view *view_new(const struct config *config, const struct kafka_names *names,
                       const struct kafka_layout *layout, struct message_topics *message_topics,
-                      const struct view_metrics *metrics, struct error *error)
+                      struct owners *owners, const struct view_metrics *metrics,
+                      struct error *error)
 {
     struct view *view = xcalloc(1, sizeof(*view));
     view->config = config;
     view->names = names;
     view->message_topics = message_topics;
+    view->owners = owners;
     view->shard_count = layout->partitions;
     view->shards = xcalloc((size_t)layout->partitions, sizeof(*view->shards));
     view->metrics = *metrics;
