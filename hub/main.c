@@ -152,10 +152,13 @@ int main(int argc, char **argv)
     struct hub hub = {0};
     struct front front = {.hub = &hub};
     struct error error;
-    int code = program_start(argc, argv, "websub-hub",
-                             "takes subscriptions and publications over HTTP", NULL, &hub.config);
+    int code =
+        program_start(argc, argv, "websub-hub", "takes subscriptions and publications over HTTP",
+                      keyring_check_config, &hub.config);
     if (code >= 0)
         return code;
+    hub.keyring = keyring_new(&hub.config.security.secret_keys, &error);
+    ENSURE(hub.keyring); /* checked at the start */
     struct metrics *metrics = metrics_new();
     register_metrics(&hub.metrics, metrics);
     kafka_names_init(&hub.names, &hub.config);
@@ -187,6 +190,7 @@ int main(int argc, char **argv)
     close_hub(&hub, server);
     kafka_names_fini(&hub.names);
     metrics_free(metrics);
+    keyring_free(hub.keyring);
     config_fini(&hub.config);
     log_info("hub.stopped");
     return code < 0 ? 0 : code;

@@ -144,9 +144,12 @@ static void write_request(struct operation_request *request)
     char request_id[ID_UUID_SIZE];
     id_uuid7(request_id);
     event.request_id = request_id;
-    event.callback = (char *)(uintptr_t)callback; /* borrowed, as all strings here */
-    event.secret = (char *)(uintptr_t)secret;
+    event.callback = (char *)(uintptr_t)callback; /* borrowed, as all strings here but the secret */
+    char id[ID_HEX_SIZE];
+    id_subscription(request->topic, callback, id);
+    keyring_seal(request->hub->keyring, id, secret, &event.secret);
     operation_write_event(request, &event, on_written);
+    stored_secret_fini(&event.secret);
 }
 
 /** All parameters are checked before the topic is looked up: nobody waits for a bad request. */
