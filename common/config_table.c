@@ -272,9 +272,9 @@ const struct config_entry config_table[] = {
     BOOLEAN(security, require_https_callbacks, "false", "Whether callbacks must be https URLs."),
     LIST(security, secret_keys, PROPERTY, "",
          "Keys that subscriptions' secrets are encrypted with in Kafka (AES-256-GCM), as \"id=base64 of 32 "
-         "bytes\": the first encrypts, all decrypt. An item may be \"file:PATH\", a file with such a line "
-         "for each key. The id \"mosip\" is for secrets that MOSIP's hub encrypted, and only decrypts. "
-         "Empty: secrets are not encrypted."),
+         "bytes\": the first encrypts, all decrypt (docs/secrets.md). All programs need them. An item may be "
+         "\"file:PATH\", a file with such a line for each key. The id \"mosip\" is for secrets that MOSIP's "
+         "hub encrypted, and only decrypts. Empty: secrets are not encrypted."),
     TEXT(security, extra_ca_file, 0, 4096, "",
          "PEM file with certificates of authorities that callbacks' TLS certificates may be signed by, "
          "beside the system's; also for the providers of auth. Read at the start."),

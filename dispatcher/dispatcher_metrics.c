@@ -100,6 +100,7 @@ static void register_failures(struct dispatcher_metrics *m, struct metrics *metr
         [HTTP_REASON_CONNECT_TIMEOUT] = "reason=\"connect_timeout\"",
         [HTTP_REASON_TIMEOUT] = "reason=\"timeout\"",
         [HTTP_REASON_BROKEN] = "reason=\"broken_connection\"",
+        [HTTP_REASON_SECRET] = "reason=\"secret_key\"",
     };
     for (int i = HTTP_REASON_NONE + 1; i < HTTP_REASON_COUNT; i++)
         m->failed[i] = metrics_counter(metrics, "websub_dispatcher_failed_attempts_total",

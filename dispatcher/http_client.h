@@ -42,7 +42,8 @@ enum http_outcome {
     HTTP_TLS_FAILED,
     HTTP_CONNECT_TIMED_OUT, /**< no connection in time; finding the address and TLS included */
     HTTP_TIMED_OUT,         /**< a connection, but no answer in time */
-    HTTP_BROKEN, /**< the connection ended without an answer, or the answer was no HTTP */
+    HTTP_BROKEN,   /**< the connection ended without an answer, or the answer was no HTTP */
+    HTTP_NOT_SENT, /**< held back by the caller, since it cannot be signed: not from this client */
 };
 
 struct http_result {

@@ -14,6 +14,7 @@ static const char *const names[HTTP_REASON_COUNT] = {
     [HTTP_REASON_CONNECT_TIMEOUT] = "connect_timeout",
     [HTTP_REASON_TIMEOUT] = "timeout",
     [HTTP_REASON_BROKEN] = "broken_connection",
+    [HTTP_REASON_SECRET] = "secret_key",
 };
 
 const char *http_reason_name(enum http_reason reason)
@@ -51,6 +52,8 @@ enum http_reason http_result_reason(const struct http_result *result)
         return HTTP_REASON_CONNECT_TIMEOUT;
     case HTTP_TIMED_OUT:
         return HTTP_REASON_TIMEOUT;
+    case HTTP_NOT_SENT:
+        return HTTP_REASON_SECRET;
     default:
         return HTTP_REASON_BROKEN;
     }

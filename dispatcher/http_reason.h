@@ -18,6 +18,7 @@ enum http_reason {
     HTTP_REASON_CONNECT_TIMEOUT,
     HTTP_REASON_TIMEOUT,
     HTTP_REASON_BROKEN,
+    HTTP_REASON_SECRET, /**< ours: the secret to sign with cannot be decrypted */
     HTTP_REASON_COUNT
 };
 

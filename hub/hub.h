@@ -8,6 +8,7 @@
 #include "common/http_server.h"
 #include "common/kafka_admin.h"
 #include "common/kafka_producer.h"
+#include "common/keyring.h"
 #include "common/metrics.h"
 #include "hub/auth/authenticator.h"
 #include "hub/authorisation.h"
@@ -41,6 +42,7 @@ struct hub {
     struct config config;
     struct kafka_names names;
     struct kafka_layout layout;
+    struct keyring *keyring;                /**< for subscriptions' secrets */
     struct kafka_producer *producer;        /**< of messages */
     struct kafka_producer *events_producer; /**< of events */
     struct message_topics *message_topics;

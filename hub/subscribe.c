@@ -144,12 +144,15 @@ static void write_request(struct operation_request *request)
     }
     id_uuid7(request->id);
     event.request_id = request->id;
-    event.callback = (char *)(uintptr_t)callback; /* borrowed, as all strings here */
+    event.callback = (char *)(uintptr_t)callback; /* borrowed, as all strings here but the secret */
     event.owner = request->identity ? request->identity->name : NULL;
     event.by_operator = request->is_operator;
     event.reason = (char *)(uintptr_t)request->denial;
-    event.secret = (char *)(uintptr_t)secret;
+    char id[ID_HEX_SIZE];
+    id_subscription(request->topic, callback, id);
+    keyring_seal(request->hub->keyring, id, secret, &event.secret);
     operation_write_event(request, &event, on_written);
+    stored_secret_fini(&event.secret);
 }
 
 /** All parameters are checked before the topic is looked up: nobody waits for a bad request. */
