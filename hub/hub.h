@@ -2,6 +2,7 @@
 #ifndef WEBSUB_HUB_HUB_H
 #define WEBSUB_HUB_HUB_H
 
+#include "common/address_guard.h"
 #include "common/config.h"
 #include "common/event_writer.h"
 #include "common/http_server.h"
@@ -33,6 +34,7 @@ struct hub_metrics {
 
 struct hub {
     struct config config;
+    struct address_guard guard; /**< of callbacks; the dispatcher's counts */
     struct kafka_names names;
     struct kafka_layout layout;
     struct kafka_producer *producer;        /**< of messages */

@@ -159,6 +159,7 @@ int main(int argc, char **argv)
     struct metrics *metrics = metrics_new();
     register_metrics(&hub.metrics, metrics);
     kafka_names_init(&hub.names, &hub.config);
+    address_guard_init(&hub.guard, &hub.config);
     front.health = (struct health){"/hub/actuator/health", metrics, is_ready, &front};
     const struct http_server_options options = {
         .listen_address = hub.config.hub.listen_address,
@@ -185,6 +186,7 @@ int main(int argc, char **argv)
         code = 1;
     }
     close_hub(&hub, server);
+    address_guard_fini(&hub.guard);
     kafka_names_fini(&hub.names);
     metrics_free(metrics);
     config_fini(&hub.config);
