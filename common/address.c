@@ -133,8 +133,10 @@ static const char *special_name(const struct plain *plain)
     const char *name = find_special(special_ipv6, COUNT(special_ipv6), plain->bytes);
     if (name)
         return name;
-    if (memcmp(plain->bytes, compatible_prefix, sizeof(compatible_prefix)) == 0)
-        return find_special(special_ipv4, COUNT(special_ipv4), plain->bytes + 12);
+    if (memcmp(plain->bytes, compatible_prefix, sizeof(compatible_prefix)) == 0) {
+        name = find_special(special_ipv4, COUNT(special_ipv4), plain->bytes + 12);
+        return name ? name : "Deprecated IPv4-Compatible (RFC 4291)";
+    }
     /* Global unicast has been given out from 2000::/3 only (RFC 4291, section 2.4). */
     return plain->bytes[0] >> 5 == 1 ? NULL : "Not global unicast (RFC 4291)";
 }

@@ -88,10 +88,14 @@ bool address_guard_permits_port(const struct address_guard *guard, uint16_t port
 
 const char *address_guard_reason(enum address_verdict verdict, const struct sockaddr *address)
 {
-    const char *special = address_special_name(address);
+    struct sockaddr_in embedded;
+    const char *name = NULL;
     switch (verdict) {
     case ADDRESS_NOT_PUBLIC:
-        return special ? special : "wraps an address that is not public";
+        /* What wraps may have been allowed. */
+        if (address_embedded(address, &embedded))
+            name = address_special_name((const struct sockaddr *)&embedded);
+        return name ? name : address_special_name(address);
     case ADDRESS_DENIED:
         return "security.denied_callback_networks";
     case ADDRESS_PORT_DENIED:

@@ -61,8 +61,8 @@ enum address_verdict address_guard_judge(const struct address_guard *guard,
                                          const struct sockaddr *address);
 bool address_guard_permits_port(const struct address_guard *guard, uint16_t port);
 
-/** Why, for logs: a literal such as "Loopback (RFC 1122)". Not for strangers: it tells about our
- * network. */
+/** Why an address was judged so, for logs: a literal such as "Loopback (RFC 1122)". Not for
+ * strangers: it tells about our network. */
 const char *address_guard_reason(enum address_verdict verdict, const struct sockaddr *address);
 
 #endif

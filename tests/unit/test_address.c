@@ -113,7 +113,7 @@ static void test_embedded(void **state)
 {
     (void)state;
     assert_public("::ffff:8.8.8.8");
-    assert_public("::8.8.8.8");
+    assert_special("::8.8.8.8", "Deprecated IPv4-Compatible");
     assert_special("::ffff:127.0.0.1", "Loopback (RFC 1122)");
     assert_special("::ffff:169.254.169.254", "Link Local (RFC 3927)");
     assert_special("::ffff:0.0.0.0", "This network");

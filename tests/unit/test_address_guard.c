@@ -90,7 +90,7 @@ static const struct {
     {"::", "::1"},
     {"::ffff:10.0.0.0", "::ffff:10.255.255.255"},
     {"::ffff:127.0.0.0", "::ffff:127.255.255.255"},
-    {"::127.0.0.0", "::127.255.255.255"},
+    {"::2", "::255.255.255.255"},
     {"64:ff9b::", "64:ff9b::ffff:ffff"},
     {"64:ff9b:1::", "64:ff9b:1:ffff:ffff:ffff:ffff:ffff"},
     {"100::", "100::ffff:ffff:ffff:ffff"},
@@ -267,7 +267,9 @@ static void test_reasons(void **state)
 {
     (void)state;
     assert_reason(ADDRESS_NOT_PUBLIC, "127.0.0.1", "Loopback (RFC 1122)");
-    assert_reason(ADDRESS_NOT_PUBLIC, "::8.8.8.8", "wraps an address that is not public");
+    assert_reason(ADDRESS_NOT_PUBLIC, "64:ff9b::8.8.8.8", "NAT64 (RFC 6052)");
+    assert_reason(ADDRESS_NOT_PUBLIC, "64:ff9b::10.0.0.1", "Private-Use (RFC 1918)");
+    assert_reason(ADDRESS_NOT_PUBLIC, "fd00::1", "Unique Local (RFC 4193)");
     assert_reason(ADDRESS_DENIED, "127.0.0.1", "security.denied_callback_networks");
     assert_reason(ADDRESS_PORT_DENIED, "8.8.8.8",
                   "security.allowed_callback_ports, denied_callback_ports");
