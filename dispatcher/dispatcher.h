@@ -16,7 +16,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#include "common/address.h"
+#include "common/address_guard.h"
 #include "common/config.h"
 #include "common/event_writer.h"
 #include "common/kafka_admin.h"

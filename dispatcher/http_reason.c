@@ -10,6 +10,8 @@ static const char *const names[HTTP_REASON_COUNT] = {
     [HTTP_REASON_DNS] = "dns",
     [HTTP_REASON_REFUSED] = "refused",
     [HTTP_REASON_FORBIDDEN] = "forbidden_address",
+    [HTTP_REASON_FORBIDDEN_PORT] = "forbidden_port",
+    [HTTP_REASON_FORBIDDEN_URL] = "forbidden_url",
     [HTTP_REASON_TLS] = "tls",
     [HTTP_REASON_CONNECT_TIMEOUT] = "connect_timeout",
     [HTTP_REASON_TIMEOUT] = "timeout",
@@ -46,6 +48,10 @@ enum http_reason http_result_reason(const struct http_result *result)
         return HTTP_REASON_REFUSED;
     case HTTP_FORBIDDEN:
         return HTTP_REASON_FORBIDDEN;
+    case HTTP_FORBIDDEN_PORT:
+        return HTTP_REASON_FORBIDDEN_PORT;
+    case HTTP_FORBIDDEN_URL:
+        return HTTP_REASON_FORBIDDEN_URL;
     case HTTP_TLS_FAILED:
         return HTTP_REASON_TLS;
     case HTTP_CONNECT_TIMED_OUT:

@@ -109,11 +109,6 @@ static void close_dispatcher(struct dispatcher *dispatcher)
 
 static int check_config(const struct config *config, struct error *error)
 {
-    struct address_guard guard;
-    const struct string_list *networks = &config->security.allowed_callback_networks;
-    if (address_guard_init(&guard, networks->items, networks->count, error) != 0)
-        return error_prefix(error, "security.allowed_callback_networks");
-    address_guard_fini(&guard);
     struct trust *trust = trust_new(config->security.extra_ca_file, error);
     if (!trust)
         return error_prefix(error, "security.extra_ca_file");
@@ -143,8 +138,7 @@ int main(int argc, char **argv)
                              &dispatcher.config);
     if (code >= 0)
         return code;
-    const struct string_list *networks = &dispatcher.config.security.allowed_callback_networks;
-    address_guard_init(&dispatcher.guard, networks->items, networks->count, &error);
+    address_guard_init(&dispatcher.guard, &dispatcher.config);
     dispatcher.keyring = keyring_new(&dispatcher.config.security.secret_keys, &error);
     ENSURE(dispatcher.keyring); /* checked at the start */
     /* Half each: neither can take what the other needs. */

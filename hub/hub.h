@@ -3,6 +3,7 @@
 #define WEBSUB_HUB_HUB_H
 
 #include "common/access_rule.h"
+#include "common/address_guard.h"
 #include "common/config.h"
 #include "common/event_writer.h"
 #include "common/http_server.h"
@@ -40,6 +41,7 @@ struct hub_metrics {
 
 struct hub {
     struct config config;
+    struct address_guard guard; /**< of callbacks; the dispatcher's counts */
     struct kafka_names names;
     struct kafka_layout layout;
     struct keyring *keyring;                /**< for subscriptions' secrets */
