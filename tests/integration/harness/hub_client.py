@@ -61,9 +61,17 @@ class HubClient:
     # A connection that was idle for this long may be closed by the hub just when we send.
     _REUSE_SECONDS = 3.0
 
-    def __init__(self, port: int, path: str = "/hub", timeout: float = 30.0):
+    def __init__(
+        self,
+        port: int,
+        headers: dict[str, str] | None = None,
+        path: str = "/hub",
+        timeout: float = 30.0,
+    ):
+        """`headers` go with every request: the credentials of whose client it is."""
         self.port = port
         self.path = path
+        self.headers = headers or {}
         self._timeout = timeout
         self._connection: http.client.HTTPConnection | None = None
         self._last_used = 0.0
@@ -120,7 +128,7 @@ class HubClient:
         if self._connection is None:
             self._connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self._timeout)
         try:
-            sent = self._send(method, target, body, headers or {})
+            sent = self._send(method, target, body, self.headers | (headers or {}))
             response = self._connection.getresponse()
             answer = Answer(response.status, response.getheaders(), response.read())
         except Exception:

@@ -61,9 +61,9 @@ class Suite:
     def __getitem__(self, name: str) -> Program:
         return self.programs[name]
 
-    def hub(self, index: int = 0) -> HubClient:
-        """A client of that hub with a connection of its own."""
-        return HubClient(self[f"hub-{index}"].port)
+    def hub(self, index: int = 0, headers: dict[str, str] | None = None) -> HubClient:
+        """A client of that hub with a connection and, as headers, credentials of its own."""
+        return HubClient(self[f"hub-{index}"].port, headers)
 
     def hubs(self) -> list[HubClient]:
         """A new client for each hub."""
