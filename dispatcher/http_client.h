@@ -5,7 +5,7 @@
  *  - only http and https (or https only), no redirects, no proxy from the environment, no cookies,
  *    no credentials of the URL or a .netrc, no Alt-Svc, no HSTS;
  *  - the address and port that are really dialled are judged after DNS (common/address_guard.h);
- *  - certificates are verified (dispatcher/trust.h), the host's name in them too;
+ *  - certificates are verified (common/trust.h), the host's name in them too;
  *  - connect and total time-outs, and a bound on what is read of the answer.
  *
  * HTTP/2 where a TLS callback offers it: exchanges with one host then share a connection.
@@ -22,8 +22,8 @@
 
 #include "common/address_guard.h"
 #include "common/error.h"
+#include "common/trust.h"
 #include "dispatcher/host_limit.h"
-#include "dispatcher/trust.h"
 
 struct http_client;
 
