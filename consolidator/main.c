@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "common/panic.h"
 #include "common/program.h"
+#include "common/tls_files.h"
 #include "consolidator/engine.h"
 
 enum { RETRY_MS = 1000 };
@@ -104,12 +105,17 @@ static int consolidate(struct consolidator *consolidator)
     return atomic_load(&consolidator->failed) ? 1 : 0;
 }
 
+static void reload(void *server)
+{
+    http_server_reload_certificate(server);
+}
+
 int main(int argc, char **argv)
 {
     struct consolidator consolidator = {0};
     struct error error;
     int code = program_start(argc, argv, "websub-consolidator",
-                             "folds the events of a WebSub hub into its state", NULL,
+                             "folds the events of a WebSub hub into its state", tls_files_check,
                              &consolidator.config);
     if (code >= 0)
         return code;
@@ -122,9 +128,11 @@ int main(int argc, char **argv)
         .context = &consolidator,
     };
     kafka_names_init(&consolidator.names, &consolidator.config);
-    struct http_server *server =
-        health_server_new(&health, consolidator.config.consolidator.listen_address,
-                          (uint16_t)consolidator.config.consolidator.port, &error);
+    struct http_server *server = health_server_new(
+        &health, &consolidator.config, consolidator.config.consolidator.listen_address,
+        (uint16_t)consolidator.config.consolidator.port, &error);
+    if (server)
+        program_on_reload(reload, server);
     if (!server) {
         log_error("consolidator.start_failed", LOG_STR("reason", error.message));
         code = 1;
