@@ -1,30 +1,12 @@
-/* A real server with TLS, and OpenSSL as its clients: which certificate it shows, and whom it takes
- * them for. */
+/* A real server with TLS, and OpenSSL as its clients: what it speaks, and which certificate it
+ * shows.
+ */
 #include "tests/unit/unit.h"
 
 #include "common/log.h"
-#include "tests/unit/certificate_files.h"
-#include "tests/unit/http_serving.h"
-#include "tests/unit/tls_exchanging.h"
+#include "tests/unit/tls_serving.h"
 
-enum { DAY = 86400, WORKERS = 4, RELOADS = 100 };
-
-static struct certificate_files files;
-static struct serving serving;
-static struct identity authority, first, second;
-
-static int set_up_with(struct http_server_options options)
-{
-    certificate_files_init(&files);
-    authority = identity_new(NULL, DAY, NULL);
-    first = identity_new("IP:127.0.0.1", DAY, &authority);
-    second = identity_new("IP:127.0.0.1", DAY, &authority);
-    certificate_files_put(&files, &first);
-    identity_write(&authority, files.client_ca);
-    options.tls = certificate_files_paths(&files, true);
-    serving_start(&serving, options);
-    return 0;
-}
+enum { WORKERS = 4, RELOADS = 100 };
 
 static int set_up(void **state)
 {
@@ -39,20 +21,10 @@ static int set_up_impatient(void **state)
         (struct http_server_options){.header_timeout_ms = 300, .body_timeout_ms = 30000});
 }
 
-static int tear_down(void **state)
+static int set_up_one_thread(void **state)
 {
     (void)state;
-    serving_stop(&serving);
-    identity_free(&authority);
-    identity_free(&first);
-    identity_free(&second);
-    certificate_files_fini(&files);
-    return 0;
-}
-
-static long serial_of(const struct identity *identity)
-{
-    return ASN1_INTEGER_get(X509_get_serialNumber(identity->certificate));
+    return set_up_with((struct http_server_options){.threads = 1});
 }
 
 /** What a new connection is shown. */
@@ -63,14 +35,6 @@ static long shown_serial(void)
     long serial = tls_serial(&client);
     tls_close(&client);
     return serial;
-}
-
-static void assert_gets(struct tls_client *client, const char *path, const char *expected)
-{
-    char *got = tls_get(client, path);
-    assert_non_null(got);
-    assert_string_equal(got, expected);
-    free(got);
 }
 
 /* --- TLS --- */
@@ -193,6 +157,22 @@ static void test_a_reload_changes_what_new_connections_see_and_leaves_old_ones(v
     tls_close(&old);
 }
 
+/* GnuTLS asks for the certificate when the client speaks, which may be long after it connected. */
+static void test_a_connection_that_waited_through_reloads_is_served(void **state)
+{
+    (void)state;
+    struct tls_client waiting;
+    tls_begin(&waiting, serving.port, NULL, NULL, 0);
+    shown_serial(); /* one thread accepts in order: the other one has been, too */
+    certificate_files_put(&files, &second);
+    http_server_reload_certificate(serving.server);
+    http_server_reload_certificate(serving.server);
+    assert_int_equal(SSL_connect(waiting.ssl), 1);
+    assert_int_equal(tls_serial(&waiting), serial_of(&first));
+    assert_gets(&waiting, "/", "good");
+    tls_close(&waiting);
+}
+
 static void test_a_change_of_the_files_is_noticed(void **state)
 {
     (void)state;
@@ -248,121 +228,6 @@ static void test_nobody_notices_many_reloads(void **state)
     assert_int_equal(shown_serial(), serial_of(&first));
 }
 
-/* --- clients with a certificate --- */
-
-static void assert_client_is(const struct identity *identity, X509 *chain, const char *expected)
-{
-    static const int versions[] = {TLS1_3_VERSION, TLS1_2_VERSION};
-    for (size_t i = 0; i < ARRAY_COUNT(versions); i++) {
-        struct tls_client client;
-        assert_true(tls_connect_with(&client, serving.port, identity, chain, versions[i]));
-        assert_gets(&client, "/who", expected);
-        assert_gets(&client, "/who", expected);
-        tls_close(&client);
-    }
-}
-
-static void check_client(const char *subject, long seconds, const char *purpose,
-                         const struct identity *issuer, const char *expected)
-{
-    struct identity identity = identity_new_client(subject, seconds, purpose, issuer);
-    assert_client_is(&identity, NULL, expected);
-    identity_free(&identity);
-}
-
-static void test_a_client_is_called_by_its_common_name(void **state)
-{
-    (void)state;
-    check_client("CN=publisher-1", DAY, "clientAuth", &authority, "publisher-1");
-    check_client("CN=publisher-2", DAY, NULL, &authority, "publisher-2");
-    check_client("CN=M\xc3\xbcller, A=B", DAY, "clientAuth", &authority, "M\xc3\xbcller, A=B");
-}
-
-static void test_a_client_without_common_name_is_called_by_its_subject(void **state)
-{
-    (void)state;
-    check_client("O=Ministry, of", DAY, "clientAuth", &authority, "O=Ministry\\, of");
-    struct identity identity = identity_begin("CN=one", DAY, &authority);
-    X509_NAME_add_entry_by_txt(X509_get_subject_name(identity.certificate), "CN", MBSTRING_UTF8,
-                               (const unsigned char *)"two", -1, -1, 0);
-    identity_sign(&identity, &authority);
-    assert_client_is(&identity, NULL, "CN=two,CN=one");
-    identity_free(&identity);
-}
-
-static void test_a_client_whose_certificate_is_not_good_is_nobody(void **state)
-{
-    (void)state;
-    struct identity stranger = identity_new(NULL, DAY, NULL); /* of the same name */
-    assert_client_is(NULL, NULL, "nobody");
-    check_client("CN=foreign", DAY, "clientAuth", &stranger, "nobody");
-    check_client("CN=expired", -3600, "clientAuth", &authority, "nobody");
-    check_client("CN=server", DAY, "serverAuth", &authority, "nobody");
-    identity_free(&stranger);
-    struct identity alone = identity_begin("CN=alone", DAY, NULL);
-    identity_sign(&alone, NULL);
-    assert_client_is(&alone, NULL, "nobody");
-    identity_free(&alone);
-    struct identity later = identity_begin("CN=later", DAY, &authority);
-    X509_gmtime_adj(X509_getm_notBefore(later.certificate), 3600);
-    identity_sign(&later, &authority);
-    assert_client_is(&later, NULL, "nobody");
-    identity_free(&later);
-}
-
-static void test_a_name_that_could_be_read_in_two_ways_is_none(void **state)
-{
-    (void)state;
-    static const char *const names[] = {"admin\0.example", "admin\nevil"};
-    static const int lengths[] = {14, 10};
-    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
-        struct identity identity = identity_begin(NULL, DAY, &authority);
-        X509_NAME_add_entry_by_txt(X509_get_subject_name(identity.certificate), "CN",
-                                   V_ASN1_UTF8STRING, (const unsigned char *)names[i], lengths[i],
-                                   -1, 0);
-        identity_sign(&identity, &authority);
-        assert_client_is(&identity, NULL, "nobody");
-        identity_free(&identity);
-    }
-}
-
-static void test_a_client_may_send_what_lies_between(void **state)
-{
-    (void)state;
-    struct identity middle = identity_begin("CN=middle", DAY, &authority);
-    certificate_extend(middle.certificate, authority.certificate, NID_basic_constraints,
-                       "critical,CA:TRUE");
-    identity_sign(&middle, &authority);
-    struct identity leaf = identity_new_client("CN=leaf", DAY, "clientAuth", &middle);
-    assert_client_is(&leaf, middle.certificate, "leaf");
-    assert_client_is(&leaf, NULL, "nobody");
-    /* A client's certificate makes no others. */
-    struct identity forged = identity_new_client("CN=forged", DAY, "clientAuth", &leaf);
-    assert_client_is(&forged, leaf.certificate, "nobody");
-    identity_free(&forged);
-    identity_free(&leaf);
-    identity_free(&middle);
-}
-
-static void test_authorities_are_forgotten_and_learnt_with_a_reload(void **state)
-{
-    (void)state;
-    struct identity other = identity_new(NULL, DAY, NULL);
-    struct identity identity = identity_new_client("CN=member", DAY, "clientAuth", &authority);
-    struct tls_client client;
-    assert_true(tls_connect_with(&client, serving.port, &identity, NULL, 0));
-    assert_gets(&client, "/who", "member");
-    identity_write(&other, files.client_ca);
-    http_server_reload_certificate(serving.server);
-    assert_gets(&client, "/who", "nobody");
-    identity_write(&authority, files.client_ca);
-    http_server_reload_certificate(serving.server);
-    assert_gets(&client, "/who", "member");
-    tls_close(&client);
-    identity_free(&identity);
-    identity_free(&other);
-}
-
 static int start(void **state)
 {
     (void)state;
@@ -384,15 +249,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_handshake_that_is_not_finished_is_cut_off,
                                         set_up_impatient, tear_down),
         TEST(test_a_reload_changes_what_new_connections_see_and_leaves_old_ones),
+        cmocka_unit_test_setup_teardown(test_a_connection_that_waited_through_reloads_is_served,
+                                        set_up_one_thread, tear_down),
         TEST(test_a_change_of_the_files_is_noticed),
         TEST(test_a_bad_pair_leaves_the_old_one),
         TEST(test_nobody_notices_many_reloads),
-        TEST(test_a_client_is_called_by_its_common_name),
-        TEST(test_a_client_without_common_name_is_called_by_its_subject),
-        TEST(test_a_client_whose_certificate_is_not_good_is_nobody),
-        TEST(test_a_name_that_could_be_read_in_two_ways_is_none),
-        TEST(test_a_client_may_send_what_lies_between),
-        TEST(test_authorities_are_forgotten_and_learnt_with_a_reload),
     };
     return cmocka_run_group_tests(tests, start, NULL);
 }

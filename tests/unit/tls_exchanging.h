@@ -12,13 +12,9 @@ struct tls_client {
     int fd;
 };
 
-/**
- * Connects without verifying the server. `identity` NULL: shows no certificate; `chain` (NULL:
- * none) is sent along with it. @returns false when the handshake fails; call tls_close in either
- * case.
- */
-static inline bool tls_connect_with(struct tls_client *client, uint16_t port,
-                                    const struct identity *identity, X509 *chain, int max_version)
+/** Connects as tls_connect_with, but does not begin the handshake. */
+static inline void tls_begin(struct tls_client *client, uint16_t port,
+                             const struct identity *identity, X509 *chain, int max_version)
 {
     client->context = SSL_CTX_new(TLS_client_method());
     SSL_CTX_set_security_level(client->context, 0); /* it is the server that shall refuse */
@@ -33,6 +29,17 @@ static inline bool tls_connect_with(struct tls_client *client, uint16_t port,
     client->fd = http_connect(port);
     client->ssl = SSL_new(client->context);
     SSL_set_fd(client->ssl, client->fd);
+}
+
+/**
+ * Connects without verifying the server. `identity` NULL: shows no certificate; `chain` (NULL:
+ * none) is sent along with it. @returns false when the handshake fails; call tls_close in either
+ * case.
+ */
+static inline bool tls_connect_with(struct tls_client *client, uint16_t port,
+                                    const struct identity *identity, X509 *chain, int max_version)
+{
+    tls_begin(client, port, identity, chain, max_version);
     return client->fd >= 0 && SSL_connect(client->ssl) == 1;
 }
 
