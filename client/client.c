@@ -3,11 +3,13 @@
  * request takes one, or makes a new one when all are busy, so that the requests of several threads
  * neither wait for each other nor share a handle.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "client/fail.h"
 #include "client/transfer.h"
@@ -27,6 +29,7 @@ enum {
 
 struct websub_client {
     char *hub_url;
+    char *ca_file; /* NULL: the system's authorities */
     long connect_timeout_ms;
     long timeout_ms;
     pthread_mutex_t mutex; /* protects what follows */
@@ -50,9 +53,14 @@ struct websub_client *websub_client_new(const struct websub_client_options *opti
         fail_set(error, WEBSUB_ERROR_ARGUMENT, 0, "the URL of the hub %s", cause.message);
         return NULL;
     }
+    if (options->ca_file && access(options->ca_file, R_OK) != 0) {
+        fail_set(error, WEBSUB_ERROR_ARGUMENT, 0, "%s: %s", options->ca_file, strerror(errno));
+        return NULL;
+    }
     pthread_once(&curl_once, start_curl);
     struct websub_client *client = xcalloc(1, sizeof(*client));
     client->hub_url = xstrdup(url);
+    client->ca_file = xstrdup_or_null(options->ca_file);
     client->connect_timeout_ms =
         options->connect_timeout_ms > 0 ? options->connect_timeout_ms : DEFAULT_CONNECT_MS;
     client->timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : DEFAULT_TIMEOUT_MS;
@@ -68,6 +76,7 @@ void websub_client_free(struct websub_client *client)
         curl_easy_cleanup(client->idle[i]);
     pthread_mutex_destroy(&client->mutex);
     free(client->hub_url);
+    free(client->ca_file);
     free(client);
 }
 
@@ -129,6 +138,7 @@ static int post(struct websub_client *client, struct transfer *transfer, char *m
 {
     struct answer answer = {0};
     CURL *easy = take_handle(client);
+    transfer->ca_file = client->ca_file;
     transfer->connect_timeout_ms = client->connect_timeout_ms;
     transfer->timeout_ms = client->timeout_ms;
     int result = follow_to_answer(easy, transfer, &answer, error);

@@ -32,7 +32,8 @@ int command_fail(const struct websub_error *error)
 
 struct websub_client *command_connect(const struct command_options *options)
 {
-    const struct websub_client_options client_options = {.hub_url = options->hub};
+    const struct websub_client_options client_options = {.hub_url = options->hub,
+                                                         .ca_file = options->ca_file};
     struct websub_error error;
     struct websub_client *client = websub_client_new(&client_options, &error);
     if (!client)

@@ -19,6 +19,9 @@ struct option_spec {
 
 static const struct option_spec specs[] = {
     [OPTION_HUB] = {"hub", "URL", "the hub (default: " DEFAULT_HUB ")"},
+    [OPTION_CA_FILE] = {"ca-file", "FILE",
+                        "PEM file with the authorities that the hub's certificate may be\n"
+                        "signed by, instead of the system's"},
     [OPTION_TOPIC] = {"topic", "TOPIC", "the topic: a URL or any other name (required)"},
     [OPTION_CALLBACK] = {"callback", "URL",
                          "where the hub reaches the subscriber; needed when that is\n"
@@ -141,6 +144,9 @@ static int take_option(enum option_id id, char *argument, struct command_options
     switch (id) {
     case OPTION_HUB:
         options->hub = argument;
+        return go_on;
+    case OPTION_CA_FILE:
+        options->ca_file = argument;
         return go_on;
     case OPTION_TOPIC:
         options->topic = argument;

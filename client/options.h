@@ -9,6 +9,7 @@
 enum option_id {
     OPTION_END = 0, /* ends a list of options */
     OPTION_HUB,
+    OPTION_CA_FILE,
     OPTION_TOPIC,
     OPTION_CALLBACK,
     OPTION_LISTEN,

@@ -105,13 +105,18 @@ static int consolidate(struct consolidator *consolidator)
     return atomic_load(&consolidator->failed) ? 1 : 0;
 }
 
+static void reload(void *server)
+{
+    http_server_reload_certificate(server);
+}
+
 int main(int argc, char **argv)
 {
     struct consolidator consolidator = {0};
     struct error error;
     int code = program_start(argc, argv, "websub-consolidator",
-                             "folds the events of a WebSub hub into its state",
-                             keyring_check_config, &consolidator.config);
+                             "folds the events of a WebSub hub into its state", NULL,
+                             &consolidator.config);
     if (code >= 0)
         return code;
     struct metrics *metrics = metrics_new();
@@ -126,9 +131,11 @@ int main(int argc, char **argv)
         .context = &consolidator,
     };
     kafka_names_init(&consolidator.names, &consolidator.config);
-    struct http_server *server =
-        health_server_new(&health, consolidator.config.consolidator.listen_address,
-                          (uint16_t)consolidator.config.consolidator.port, &error);
+    struct http_server *server = health_server_new(
+        &health, &consolidator.config, consolidator.config.consolidator.listen_address,
+        (uint16_t)consolidator.config.consolidator.port, &error);
+    if (server)
+        program_on_reload(reload, server);
     if (!server) {
         log_error("consolidator.start_failed", LOG_STR("reason", error.message));
         code = 1;

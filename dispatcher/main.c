@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "common/panic.h"
 #include "common/program.h"
+#include "common/tls_files.h"
 #include "dispatcher/attempts.h"
 #include "dispatcher/catch_up.h"
 #include "dispatcher/control.h"
@@ -113,7 +114,7 @@ static int check_config(const struct config *config, struct error *error)
     if (!trust)
         return error_prefix(error, "security.extra_ca_file");
     trust_free(trust);
-    return keyring_check_config(config, error);
+    return 0;
 }
 
 /** Runs until a signal, or until the control thread cannot go on. */
@@ -126,6 +127,11 @@ static int dispatch(struct dispatcher *dispatcher)
             return 1;
     log_info("dispatcher.stopping");
     return 0;
+}
+
+static void reload(void *server)
+{
+    http_server_reload_certificate(server);
 }
 
 int main(int argc, char **argv)
@@ -152,8 +158,10 @@ int main(int argc, char **argv)
     dispatcher_metrics_register(&dispatcher, metrics);
     const struct health health = {"/dispatcher/actuator/health", metrics, is_ready, &front};
     struct http_server *server =
-        health_server_new(&health, dispatcher.config.dispatcher.listen_address,
+        health_server_new(&health, &dispatcher.config, dispatcher.config.dispatcher.listen_address,
                           (uint16_t)dispatcher.config.dispatcher.port, &error);
+    if (server)
+        program_on_reload(reload, server);
     if (server && open_dispatcher(&dispatcher, &error) == 0) {
         atomic_store(&front.open, true);
         code = dispatch(&dispatcher);

@@ -126,8 +126,14 @@ static struct http_server *listen_for_requests(struct front *front, struct error
         .port = (uint16_t)config->hub.port,
         .threads = (unsigned)config->hub.threads,
         .connection_limit = (unsigned)config->hub.connection_limit,
+        .connection_limit_per_address = (unsigned)config->hub.connection_limit_per_address,
         .idle_timeout_seconds = (unsigned)(config->hub.idle_timeout / 1000),
+        .header_timeout_ms = config->hub.header_timeout,
+        .body_timeout_ms = config->hub.body_timeout,
+        .max_header_bytes = (size_t)config->hub.max_header_bytes,
         .max_body_bytes = (size_t)config->hub.max_body_bytes,
+        .tls = tls_files_of(config),
+        .hsts_max_age_ms = config->security.hsts_max_age,
         .handler = handle,
         .refuse = refuse,
         .context = front,
@@ -156,6 +162,11 @@ struct front *front_new(struct config *config, bool (*stop_requested)(void), str
     log_info("hub.started", LOG_STR("public_url", hub->config.hub.public_url),
              LOG_INT("port", hub->config.hub.port), LOG_INT("shards", hub->layout.partitions));
     return front;
+}
+
+void front_reload(struct front *front)
+{
+    http_server_reload_certificate(front->server);
 }
 
 void front_free(struct front *front)

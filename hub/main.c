@@ -1,5 +1,4 @@
 /* websub-hub: HTTP in, events and messages to Kafka. */
-#include "common/keyring.h"
 #include "common/log.h"
 #include "common/program.h"
 #include "hub/front.h"
@@ -9,18 +8,23 @@ static bool stop_requested(void)
     return program_wait_for_stop(0);
 }
 
+static void reload(void *front)
+{
+    front_reload(front);
+}
+
 int main(int argc, char **argv)
 {
     struct config config;
     struct error error;
-    int code =
-        program_start(argc, argv, "websub-hub", "takes subscriptions and publications over HTTP",
-                      keyring_check_config, &config);
+    int code = program_start(argc, argv, "websub-hub",
+                             "takes subscriptions and publications over HTTP", NULL, &config);
     if (code >= 0)
         return code;
     struct front *front = front_new(&config, stop_requested, &error);
     code = 0;
     if (front) {
+        program_on_reload(reload, front);
         program_wait_for_stop(-1);
         log_info("hub.stopping");
         front_free(front);
