@@ -265,6 +265,7 @@ static void set_boundaries(CURL *easy, const struct http_client *client)
 {
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, client->https_only ? "https" : "http,https");
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L); /* the exact callback (item 36) */
     curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* the environment's would dial for us, unjudged */
     curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);

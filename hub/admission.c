@@ -134,7 +134,7 @@ void admission_authenticate(struct operation_request *request,
     authentication->done = on_authenticated;
     const char *problem =
         credentials_read(&authentication->credentials, http_request_header(http, "Authorization"),
-                         http_request_header(http, "Cookie"), NULL);
+                         http_request_header(http, "Cookie"), http_request_client_name(http));
     if (problem) {
         snprintf(authentication->reason, sizeof(authentication->reason), "%s", problem);
         refuse_unknown(request, AUTH_REFUSED);
