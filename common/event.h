@@ -20,6 +20,7 @@
 #include "common/error.h"
 #include "common/location.h"
 #include "common/signature.h"
+#include "common/stored_secret.h"
 
 enum event_type {
     EVENT_TOPIC_REGISTERED,   /**< location */
@@ -51,7 +52,7 @@ struct event {
     char *topic;
     char *callback; /**< of events about subscriptions */
     char *request_id;
-    char *secret;
+    struct stored_secret secret; /**< bound to the subscription (keyring.h) */
     char *reason;
     char *owner;      /**< name of who asks; NULL: without authentication */
     bool by_operator; /**< who asks may change others' subscriptions */

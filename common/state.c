@@ -61,7 +61,7 @@ static json_t *encode_pending(const struct pending_request *request)
     json_t *object = json_object();
     json_put_string(object, "request", request->request_id);
     json_put_string(object, "mode", request->unsubscribe ? "unsubscribe" : "subscribe");
-    json_put_string(object, "secret", request->secret);
+    stored_secret_put(object, &request->secret);
     put_method(object, request->method);
     put_positive(object, "max_in_flight", request->max_in_flight);
     json_put_integer(object, "lease_seconds", request->lease_seconds);
@@ -80,7 +80,7 @@ char *state_encode_subscription(const struct subscription_state *s, size_t *leng
     json_put_string(object, "topic", s->topic);
     json_put_string(object, "callback", s->callback);
     json_put_string(object, "status", status_names[s->status]);
-    json_put_string(object, "secret", s->secret);
+    stored_secret_put(object, &s->secret);
     put_method(object, s->method);
     put_positive(object, "max_in_flight", s->max_in_flight);
     json_put_integer(object, "created_at", s->created_at_ms);
@@ -165,7 +165,7 @@ static void decode_pending(const json_t *object, struct pending_request *request
         request->unsubscribe = strcmp(mode, "unsubscribe") == 0;
     free(id);
     free(mode);
-    request->secret = json_take_string(object, "secret", problem);
+    stored_secret_take(object, &request->secret, problem);
     request->method = take_method(object, problem);
     request->max_in_flight =
         json_take_bounded(object, "max_in_flight", RECORD_MAX_IN_FLIGHT, problem);
@@ -217,7 +217,7 @@ static struct subscription_state *decode_subscription(const json_t *object, stru
     s->topic = json_take_string(object, "topic", problem);
     s->callback = json_take_string(object, "callback", problem);
     decode_status(object, s, problem);
-    s->secret = json_take_string(object, "secret", problem);
+    stored_secret_take(object, &s->secret, problem);
     s->method = take_method(object, problem);
     s->max_in_flight = json_take_bounded(object, "max_in_flight", RECORD_MAX_IN_FLIGHT, problem);
     s->created_at_ms = json_take_bounded(object, "created_at", RECORD_MAX_MS, problem);
@@ -338,7 +338,7 @@ void topic_state_free(struct topic_state *topic)
 
 void pending_request_fini(struct pending_request *request)
 {
-    free(request->secret);
+    stored_secret_fini(&request->secret);
     free(request->owner);
     free(request->denial);
     location_fini(&request->location);
@@ -353,7 +353,7 @@ void subscription_state_free(struct subscription_state *subscription)
     free(subscription->pending);
     free(subscription->topic);
     free(subscription->callback);
-    free(subscription->secret);
+    stored_secret_fini(&subscription->secret);
     free(subscription->reason);
     free(subscription->owner);
     location_fini(&subscription->location);

@@ -21,6 +21,7 @@
 #include "common/id.h"
 #include "common/location.h"
 #include "common/signature.h"
+#include "common/stored_secret.h"
 
 #define STATE_PROGRESS_KEY "progress"
 
@@ -45,7 +46,7 @@ enum subscription_status {
 struct pending_request {
     char request_id[ID_UUID_SIZE];
     bool unsubscribe;
-    char *secret;          /**< NULL: none */
+    struct stored_secret secret;
     int method;            /**< as in event.h */
     int64_t max_in_flight; /**< as in event.h */
     int64_t lease_seconds;
@@ -72,7 +73,7 @@ struct subscription_state {
     char *topic;
     char *callback;
     enum subscription_status status;
-    char *secret;          /**< NULL: none */
+    struct stored_secret secret;
     int method;            /**< as in event.h */
     int64_t max_in_flight; /**< as in event.h */
     int64_t created_at_ms;

@@ -47,7 +47,7 @@ static void pending_add(struct subscription_state *s, const struct event *event)
     memset(request, 0, sizeof(*request));
     memcpy(request->request_id, event->request_id, ID_UUID_SIZE);
     request->unsubscribe = event->type == EVENT_UNSUBSCRIPTION_REQUESTED;
-    request->secret = xstrdup_or_null(event->secret);
+    stored_secret_copy(&request->secret, &event->secret);
     request->method = event->method;
     request->max_in_flight = event->max_in_flight;
     request->lease_seconds = event->lease_seconds;
@@ -76,7 +76,7 @@ static enum fold_outcome end_subscription(struct subscription_state **state)
         return FOLD_REMOVED;
     }
     s->status = SUBSCRIPTION_REQUESTED;
-    set_string(&s->secret, NULL);
+    stored_secret_fini(&s->secret);
     set_string(&s->reason, NULL);
     set_string(&s->owner, NULL);
     location_fini(&s->location);
@@ -152,7 +152,8 @@ static enum fold_outcome on_verified(struct subscription_state *s, const struct 
         start_position(s, &request->location, event->offset, sequence);
     if (request->owner && (!is_verified(s) || !s->owner))
         set_string(&s->owner, xstrdup(request->owner));
-    set_string(&s->secret, xstrdup_or_null(request->secret));
+    stored_secret_fini(&s->secret);
+    stored_secret_copy(&s->secret, &request->secret);
     set_string(&s->reason, NULL);
     s->method = request->method;
     s->max_in_flight = request->max_in_flight;

@@ -152,8 +152,16 @@ static void on_retry(uv_timer_t *timer)
 
 static bool is_transient(const struct http_result *result)
 {
-    return result->outcome != HTTP_FORBIDDEN &&
-           (result->outcome != HTTP_ANSWERED || result->status >= 500);
+    switch (result->outcome) {
+    case HTTP_FORBIDDEN:
+    case HTTP_FORBIDDEN_PORT:
+    case HTTP_FORBIDDEN_URL:
+        return false;
+    case HTTP_ANSWERED:
+        return result->status >= 500;
+    default:
+        return true;
+    }
 }
 
 static bool is_confirmed(const struct job *job, const struct http_result *result)

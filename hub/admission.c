@@ -58,7 +58,7 @@ static void audit(const struct operation_request *request, bool allowed, const c
     char address[ADDRESS_TEXT_SIZE];
     if (request->hub->config.log.audit == AUDIT_OFF)
         return;
-    address_format(http_request_client_address(request->http), address);
+    address_write(http_request_client_address(request->http), address);
     const struct audit_entry entry = {
         .allowed = allowed,
         .operation = request->operation == OPERATION_OTHER
@@ -155,7 +155,7 @@ bool admission_take_turn(struct operation_request *request)
     if (request->identity)
         key = request->identity->name;
     else
-        address_format(http_request_client_address(request->http), address);
+        address_write(http_request_client_address(request->http), address);
     int64_t wait_ms = rate_limit_take(limit, key, clock_monotonic_us());
     if (wait_ms == 0)
         return true;

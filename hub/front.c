@@ -140,6 +140,9 @@ struct front *front_new(struct config *config, bool (*stop_requested)(void), str
     struct front *front = xcalloc(1, sizeof(*front));
     struct hub *hub = &front->hub;
     hub->config = *config;
+    address_guard_init(&hub->guard, &hub->config);
+    hub->keyring = keyring_new(&hub->config.security.secret_keys, error);
+    ENSURE(hub->keyring); /* the configuration was checked */
     front->metrics = metrics_new();
     hub_metrics_register(&hub->metrics, front->metrics);
     kafka_names_init(&hub->names, &hub->config);
@@ -164,6 +167,8 @@ void front_free(struct front *front)
     close_hub(&front->hub, front->server);
     kafka_names_fini(&front->hub.names);
     metrics_free(front->metrics);
+    keyring_free(front->hub.keyring);
+    address_guard_fini(&front->hub.guard);
     config_fini(&front->hub.config);
     free(front);
 }

@@ -1,4 +1,5 @@
 /* websub-hub: HTTP in, events and messages to Kafka. */
+#include "common/keyring.h"
 #include "common/log.h"
 #include "common/program.h"
 #include "hub/front.h"
@@ -12,8 +13,9 @@ int main(int argc, char **argv)
 {
     struct config config;
     struct error error;
-    int code = program_start(argc, argv, "websub-hub",
-                             "takes subscriptions and publications over HTTP", NULL, &config);
+    int code =
+        program_start(argc, argv, "websub-hub", "takes subscriptions and publications over HTTP",
+                      keyring_check_config, &config);
     if (code >= 0)
         return code;
     struct front *front = front_new(&config, stop_requested, &error);

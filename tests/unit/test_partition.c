@@ -65,7 +65,7 @@ static int on_changed(void *context, const char *key, const char *value, size_t 
 static int set_up(void **state)
 {
     (void)state;
-    partition = partition_new(3, RESUME_WINDOW_MS);
+    partition = partition_new(3, RESUME_WINDOW_MS, NULL);
     sequence = 100;
     return 0;
 }
@@ -147,7 +147,7 @@ static void load(struct partition *into, const char *key, const char *value)
 static struct partition *load_all(void)
 {
     struct record *record, *next;
-    struct partition *loaded = partition_new(3, RESUME_WINDOW_MS);
+    struct partition *loaded = partition_new(3, RESUME_WINDOW_MS, NULL);
     HASH_ITER(hh, store.records, record, next)
     {
         load(loaded, record->key, record->value);
@@ -190,6 +190,8 @@ static void assert_loads_as_it_is(void)
     struct partition *loaded = load_all();
     assert_same_subscriptions(partition, loaded);
     assert_same_topics(partition, loaded);
+    assert_memory_equal(partition->secrets, loaded->secrets,
+                        secrets_count_size(NULL) * sizeof(*loaded->secrets));
     assert_int_equal(HASH_COUNT(store.records),
                      count_subscriptions(partition) + count_topics(partition));
     partition_free(loaded);
@@ -419,7 +421,7 @@ static void test_later_records_replace_and_tombstones_remove(void **state)
     char *topic =
         state_encode_topic(entities_find_topic(&partition->entities, TOPIC)->state, &length);
 
-    struct partition *loaded = partition_new(3, RESUME_WINDOW_MS);
+    struct partition *loaded = partition_new(3, RESUME_WINDOW_MS, NULL);
     load(loaded, key, NULL);
     load(loaded, topic_key, NULL);
     load(loaded, key, older);
@@ -473,6 +475,10 @@ static int fold_random_event(struct random *random)
     event.base = s ? s->position.base : 0;
     event.deadline = s ? s->lease_end_ms : 0;
     event.offset = random_below(random, 1000);
+    if (event.type == EVENT_SUBSCRIPTION_REQUESTED && random_one_in(random, 2))
+        event.secret.text = (char *)(uintptr_t) "secret";
+    if (event.secret.text && random_one_in(random, 3))
+        event.secret.key_id = (char *)(uintptr_t) "unknown";
     return fold(&event);
 }
 
