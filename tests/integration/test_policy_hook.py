@@ -7,8 +7,10 @@ import pytest
 from harness import planted
 from harness.behaviours import hold
 from harness.providers import TROUBLE, Clients, Introspection, PolicyService, bearer, json_reply
+from harness.settle import subscribe
 from harness.suite import Suite
 from harness.topics import new_topic, register_topic
+from harness.wait import wait_for
 
 UNKNOWN = "it cannot be found out now whether this is allowed"
 CALLBACK = "http://127.0.0.1:9/callback?key=value"
@@ -168,3 +170,48 @@ def test_a_denial_counts_even_if_failures_do_not(lenient_hub, policy):
     topic = register_topic(lenient_hub)
     policy.decide = lambda question: False
     lenient_hub.publish(topic, planted.payload()).check_denied(403)
+
+
+# --- of subscriptions the subscriber hears at its callback (WebSub, section 5.2) ---
+
+
+@pytest.mark.parametrize("operation", ["subscribe", "unsubscribe"])
+def test_denied_subscription_is_accepted_and_denied_at_the_callback(
+    governed, hub, policy, subscriber, operation
+):
+    topic = register_topic(hub)
+    endpoint = subscriber.endpoint()
+    policy.decide = lambda question: {"allow": False, "reason": f"no {question['operation']} today"}
+    {"subscribe": hub.subscribe, "unsubscribe": hub.unsubscribe}[operation](
+        topic, endpoint.url
+    ).check_accepted(202)
+    denial = endpoint.wait_denied()
+    assert denial.parameter("hub.topic") == topic
+    assert denial.parameter("hub.reason") == f"no {operation} today"
+    assert not endpoint.verifications()
+    events = governed["hub-0"].events("audit.denied", topic=topic)
+    assert [(e["operation"], e["user"]) for e in events] == [(operation, "ann")]
+
+
+def test_unanswered_question_about_a_subscription_is_a_denial(hub, policy, subscriber):
+    topic = register_topic(hub)
+    endpoint = subscriber.endpoint()
+    policy.trouble = TROUBLE["500"]
+    hub.subscribe(topic, endpoint.url).check_accepted(202)
+    assert endpoint.wait_denied().parameter("hub.reason") == UNKNOWN
+
+
+def test_denied_subscription_changes_nothing(hub, policy, subscriber):
+    """What was there goes on: neither a denied renewal nor a denied end touches it."""
+    topic = register_topic(hub)
+    endpoint = subscriber.endpoint()
+    subscribe(hub, topic, endpoint, planted.secret())
+    policy.decide = lambda question: question["operation"] == "publish"
+    hub.subscribe(topic, endpoint.url, planted.secret("other")).check_accepted(202)
+    wait_for(lambda: len(endpoint.denials()) == 1, "the denial of the renewal")
+    hub.unsubscribe(topic, endpoint.url).check_accepted(202)
+    wait_for(lambda: len(endpoint.denials()) == 2, "the denial of the end")
+    body = planted.payload("still here")
+    hub.publish(topic, body).check_accepted()
+    endpoint.wait_bodies([body])
+    assert endpoint.deliveries()[0].is_signed_with(planted.secret())

@@ -1,108 +1,13 @@
 /* common/http_fetch: each thing that can become of a fetch, against a scripted server. */
 #include "tests/unit/unit.h"
 
-#include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
 
-#include "common/http_fetch.h"
 #include "common/http_server.h"
 #include "common/log.h"
-#include "common/panic.h"
-#include "tests/unit/certificates.h"
-#include "tests/unit/scripted_server.h"
+#include "tests/unit/http_fetching.h"
 
-enum { PATIENCE_MS = 20000, SHORT_MS = 300, YEAR_S = 365 * 86400, CROWD = 200, FLOOD = 1000 };
-
-/* --- fetches that are waited for --- */
-
-struct outcome {
-    int times;
-    char problem[100]; /* "": an answer */
-    long status;
-    struct buffer body;
-};
-
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of outcomes */
-static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
-
-static void on_done(void *context, const struct http_fetch_result *result)
-{
-    struct outcome *outcome = context;
-    pthread_mutex_lock(&lock);
-    outcome->times++;
-    snprintf(outcome->problem, sizeof(outcome->problem), "%s",
-             result->problem ? result->problem : "");
-    outcome->status = result->status;
-    if (!result->problem) {
-        assert_int_equal(strlen(result->body), result->length);
-        buffer_append(&outcome->body, result->body, result->length);
-    }
-    pthread_cond_broadcast(&changed);
-    pthread_mutex_unlock(&lock);
-}
-
-static void wait_for(struct outcome *outcome)
-{
-    pthread_mutex_lock(&lock);
-    while (outcome->times == 0)
-        pthread_cond_wait(&changed, &lock);
-    pthread_mutex_unlock(&lock);
-}
-
-static int count_done(const struct outcome *outcomes, size_t count)
-{
-    int done = 0;
-    pthread_mutex_lock(&lock);
-    for (size_t i = 0; i < count; i++)
-        done += outcomes[i].times;
-    pthread_mutex_unlock(&lock);
-    return done;
-}
-
-static struct http_fetcher *fetcher;
-static struct scripted_server server;
-
-static struct http_fetch_request request_to(const char *url, struct outcome *outcome)
-{
-    *outcome = (struct outcome){0};
-    return (struct http_fetch_request){
-        .url = url, .timeout_ms = PATIENCE_MS, .done = on_done, .context = outcome};
-}
-
-static void check_problem(const struct outcome *outcome, const char *problem)
-{
-    assert_int_equal(outcome->times, 1);
-    assert_string_equal(outcome->problem, problem);
-}
-
-static void check_answer(struct outcome *outcome, long status, const char *body)
-{
-    check_problem(outcome, "");
-    assert_int_equal(outcome->status, status);
-    assert_string_equal(outcome->body.data ? outcome->body.data : "", body);
-    buffer_fini(&outcome->body);
-}
-
-static void start_fetcher(const char *extra_ca_file)
-{
-    struct error error;
-    fetcher = http_fetcher_new(extra_ca_file, &error);
-    assert_non_null(fetcher);
-}
-
-static void stop_fetcher(void)
-{
-    http_fetcher_free(fetcher);
-    fetcher = NULL;
-}
-
-static const char *server_url(const char *scheme)
-{
-    static char url[64];
-    snprintf(url, sizeof(url), "%s://127.0.0.1:%u/path?a=b", scheme, server.port);
-    return url;
-}
+enum { SHORT_MS = 300, CROWD = 200, FLOOD = 1000 };
 
 /** One GET from a server that follows the script; afterwards both have ended. */
 static struct outcome run_script(scripted_answer script, int64_t timeout_ms)
@@ -397,6 +302,16 @@ static void test_many_at_once_get_their_own_answers(void **state)
     http_server_free(crowd_server);
 }
 
+static int count_done(const struct outcome *outcomes, size_t count)
+{
+    int done = 0;
+    pthread_mutex_lock(&lock);
+    for (size_t i = 0; i < count; i++)
+        done += outcomes[i].times;
+    pthread_mutex_unlock(&lock);
+    return done;
+}
+
 static void test_freed_while_under_way_and_too_many(void **state)
 {
     (void)state;
@@ -443,80 +358,16 @@ static void test_nothing_is_begun_at_the_end(void **state)
     check_problem(&again, "we are stopping");
 }
 
-/* --- TLS --- */
-
-static char extra_ca_file[] = "/tmp/test_http_fetch.XXXXXX";
-static struct identity authority;
-
-/** Three fetches from a server of that name, whose certificate the authority signed. */
-static struct outcome run_tls(const char *name, const char *extra)
-{
-    struct outcome outcome;
-    struct identity identity = identity_new(name, YEAR_S, &authority);
-    SSL_CTX *context = identity_server(&identity);
-    scripted_start(&server, remember, context);
-    start_fetcher(extra);
-    for (int i = 0; i < 3; i++) {
-        struct http_fetch_request request = request_to(server_url("https"), &outcome);
-        http_fetch_start(fetcher, &request);
-        wait_for(&outcome);
-        if (i < 2)
-            buffer_fini(&outcome.body);
-    }
-    stop_fetcher();
-    scripted_stop(&server);
-    SSL_CTX_free(context);
-    identity_free(&identity);
-    return outcome;
-}
-
-static void test_extra_authority_is_trusted(void **state)
-{
-    (void)state;
-    struct outcome outcome = run_tls("IP:127.0.0.1", extra_ca_file);
-    check_answer(&outcome, 200, "hello");
-    assert_int_equal(server.connections, 1);
-}
-
-static void test_unknown_authority_and_wrong_name_are_not(void **state)
-{
-    (void)state;
-    const char *problem = "there is no TLS connection that can be trusted";
-    struct outcome outcome = run_tls("IP:127.0.0.1", "");
-    check_problem(&outcome, problem);
-    outcome = run_tls("IP:127.0.0.2", extra_ca_file);
-    check_problem(&outcome, problem);
-}
-
-static void test_extra_file_must_be_readable(void **state)
-{
-    (void)state;
-    struct error error;
-    assert_null(http_fetcher_new("/nonexistent/ca.pem", &error));
-    assert_int_equal(error.code, ERROR_CONFIG);
-    http_fetcher_free(NULL);
-}
-
-static int begin(void **state)
-{
-    (void)state;
-    log_init("test", LOG_ERROR, LOG_TEXT);
-    close(mkstemp(extra_ca_file));
-    authority = identity_new(NULL, YEAR_S, NULL);
-    identity_write(&authority, extra_ca_file);
-    return 0;
-}
-
 static int end(void **state)
 {
     (void)state;
     buffer_fini(&seen);
-    identity_free(&authority);
-    return unlink(extra_ca_file);
+    return 0;
 }
 
 int main(void)
 {
+    log_init("test", LOG_ERROR, LOG_TEXT);
     signal(SIGPIPE, SIG_IGN); /* a server that is hung up on */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_get),
@@ -533,9 +384,6 @@ int main(void)
         cmocka_unit_test(test_many_at_once_get_their_own_answers),
         cmocka_unit_test(test_freed_while_under_way_and_too_many),
         cmocka_unit_test(test_nothing_is_begun_at_the_end),
-        cmocka_unit_test(test_extra_authority_is_trusted),
-        cmocka_unit_test(test_unknown_authority_and_wrong_name_are_not),
-        cmocka_unit_test(test_extra_file_must_be_readable),
     };
-    return cmocka_run_group_tests(tests, begin, end);
+    return cmocka_run_group_tests(tests, NULL, end);
 }
