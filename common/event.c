@@ -62,6 +62,9 @@ char *event_encode(const struct event *event, size_t *length)
     json_put_string(object, "request", event->request_id);
     json_put_string(object, "secret", event->secret);
     json_put_string(object, "reason", event->reason);
+    json_put_string(object, "owner", event->owner);
+    if (event->by_operator)
+        json_object_set_new(object, "operator", json_true());
     if (event->location.kafka_topic) {
         json_put_string(object, "kafka_topic", event->location.kafka_topic);
         json_put_integer(object, "partition", event->location.partition);
@@ -137,6 +140,8 @@ int event_decode(const void *value, size_t length, struct event *event, struct e
     event->request_id = json_take_string(object, "request", &problem);
     event->secret = json_take_string(object, "secret", &problem);
     event->reason = json_take_string(object, "reason", &problem);
+    event->owner = json_take_string(object, "owner", &problem);
+    event->by_operator = json_take_bool(object, "operator", &problem);
     event->location.kafka_topic = json_take_string(object, "kafka_topic", &problem);
     int64_t partition = json_take_integer(object, "partition", 0, &problem);
     event->location.partition = partition < 0 || partition > INT32_MAX ? -1 : (int32_t)partition;
@@ -185,6 +190,7 @@ void event_fini(struct event *event)
     free(event->request_id);
     free(event->secret);
     free(event->reason);
+    free(event->owner);
     location_fini(&event->location);
     memset(event, 0, sizeof(*event));
 }

@@ -13,6 +13,7 @@
 #ifndef WEBSUB_COMMON_EVENT_H
 #define WEBSUB_COMMON_EVENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,8 +26,8 @@ enum event_type {
     EVENT_TOPIC_DEREGISTERED, /**< */
     EVENT_TOPIC_ENDED, /**< a copy in every partition: ends the topic's subscriptions there */
     EVENT_SUBSCRIPTION_REQUESTED,   /**< request, secret?, method?, max_in_flight?, lease_seconds,
-                                       location */
-    EVENT_UNSUBSCRIPTION_REQUESTED, /**< request */
+                                       location, owner?, operator?, reason? = why it is denied */
+    EVENT_UNSUBSCRIPTION_REQUESTED, /**< request, owner?, operator?, reason? likewise */
     EVENT_SUBSCRIPTION_VERIFIED,   /**< request, at = start of the lease, offset = start position */
     EVENT_SUBSCRIPTION_REFUSED,    /**< request, reason: not verified, nothing changes */
     EVENT_UNSUBSCRIPTION_VERIFIED, /**< request */
@@ -52,6 +53,8 @@ struct event {
     char *request_id;
     char *secret;
     char *reason;
+    char *owner;      /**< name of who asks; NULL: without authentication */
+    bool by_operator; /**< who asks may change others' subscriptions */
     struct location location;
     int64_t lease_seconds;
     int method;            /**< enum signature_method, or -1: the dispatcher's default */

@@ -50,6 +50,9 @@ struct pending_request {
     int64_t max_in_flight; /**< as in event.h */
     int64_t lease_seconds;
     int64_t requested_at_ms;
+    char *owner;      /**< as in event.h */
+    bool by_operator; /**< as in event.h */
+    char *denial;     /**< why it is not to be verified but denied; NULL: it is to be verified */
     struct location location;
 };
 
@@ -78,6 +81,7 @@ struct subscription_state {
     int64_t lease_end_ms;
     int64_t resumed; /**< event of the last operator's command to try again at once, 0: none */
     char *reason;    /**< why suspended or ending */
+    char *owner;     /**< name of who made it, and alone may change it; NULL: anybody may */
     struct location location;
     struct position position;
     struct pending_request *pending; /**< NULL when pending_count is 0 */

@@ -88,12 +88,14 @@ static int tell_subscription(struct partition *partition, struct subscription_en
 
 static int fold_one_subscription(struct partition *partition, const char *id,
                                  const struct event *event, int64_t sequence,
-                                 partition_changed_fn changed, void *context)
+                                 partition_changed_fn changed, void *context,
+                                 struct partition_effects *effects)
 {
     struct subscription_entity *entity = entities_find_subscription(&partition->entities, id);
     struct subscription_state *state = entity ? entity->state : NULL;
     enum fold_outcome outcome = fold_subscription(&state, event, sequence);
-    if (outcome == FOLD_IGNORED)
+    effects->denied |= outcome == FOLD_DENIED;
+    if (outcome == FOLD_IGNORED || outcome == FOLD_DENIED)
         return 0;
     if (outcome == FOLD_REMOVED)
         entity->state = NULL; /* freed by the fold */
@@ -102,7 +104,8 @@ static int fold_one_subscription(struct partition *partition, const char *id,
 }
 
 static int fold_topic_ended(struct partition *partition, const struct event *event,
-                            int64_t sequence, partition_changed_fn changed, void *context)
+                            int64_t sequence, partition_changed_fn changed, void *context,
+                            struct partition_effects *effects)
 {
     int folded = 0;
     struct subscription_entity *entity = entities_of_topic(&partition->entities, event->topic);
@@ -110,7 +113,8 @@ static int fold_topic_ended(struct partition *partition, const struct event *eve
         struct subscription_entity *next = entity->next;
         char id[ID_HEX_SIZE];
         memcpy(id, entity->id, sizeof(id));
-        int result = fold_one_subscription(partition, id, event, sequence, changed, context);
+        int result =
+            fold_one_subscription(partition, id, event, sequence, changed, context, effects);
         if (result < 0)
             return -1;
         folded |= result;
@@ -120,7 +124,8 @@ static int fold_topic_ended(struct partition *partition, const struct event *eve
 }
 
 static int fold_one_topic(struct partition *partition, const struct event *event,
-                          partition_changed_fn changed, void *context, bool *topic_ended)
+                          partition_changed_fn changed, void *context,
+                          struct partition_effects *effects)
 {
     struct topic_entity *entity = entities_find_topic(&partition->entities, event->topic);
     struct topic_state *state = entity ? entity->state : NULL;
@@ -131,7 +136,7 @@ static int fold_one_topic(struct partition *partition, const struct event *event
     char *value = NULL;
     if (outcome == FOLD_REMOVED) {
         entities_drop_topic(&partition->entities, entity);
-        *topic_ended = true;
+        effects->topic_ended = true;
     } else {
         entities_put_topic(&partition->entities, state->topic, state);
         value = state_encode_topic(state, &length);
@@ -144,16 +149,16 @@ static int fold_one_topic(struct partition *partition, const struct event *event
 }
 
 int partition_fold(struct partition *partition, const struct event *event, int64_t sequence,
-                   partition_changed_fn changed, void *context, bool *topic_ended)
+                   partition_changed_fn changed, void *context, struct partition_effects *effects)
 {
-    *topic_ended = false;
+    *effects = (struct partition_effects){false, false};
     if (event->type == EVENT_TOPIC_ENDED)
-        return fold_topic_ended(partition, event, sequence, changed, context);
+        return fold_topic_ended(partition, event, sequence, changed, context, effects);
     if (!event->callback)
-        return fold_one_topic(partition, event, changed, context, topic_ended);
+        return fold_one_topic(partition, event, changed, context, effects);
     char id[ID_HEX_SIZE];
     id_subscription(event->topic, event->callback, id);
-    return fold_one_subscription(partition, id, event, sequence, changed, context);
+    return fold_one_subscription(partition, id, event, sequence, changed, context, effects);
 }
 
 bool partition_take_due(struct partition *partition, int64_t now_ms, struct event *event)

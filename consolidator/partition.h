@@ -28,13 +28,19 @@ void partition_load(struct partition *partition, const char *key, size_t key_len
 typedef int (*partition_changed_fn)(void *context, const char *key, const char *value,
                                     size_t length);
 
+/** What else an event leads to. */
+struct partition_effects {
+    bool topic_ended; /**< EVENT_TOPIC_ENDED is to be spread to all partitions */
+    bool denied;      /**< FOLD_DENIED: to be audited */
+};
+
 /**
- * Folds one event into memory. `*topic_ended`: EVENT_TOPIC_ENDED is to be spread to all partitions.
+ * Folds one event into memory. `effects` says what else is to be done.
  * @returns 1 when something changed, 0 when the event was ignored, -1 when `changed` wanted to
  * stop.
  */
 int partition_fold(struct partition *partition, const struct event *event, int64_t sequence,
-                   partition_changed_fn changed, void *context, bool *topic_ended);
+                   partition_changed_fn changed, void *context, struct partition_effects *effects);
 
 /** Fills `*event` (to be finished with event_fini) with what is due at `now_ms`; false: nothing is.
  */

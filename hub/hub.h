@@ -50,6 +50,7 @@ struct hub {
     /* admission.h */
     struct authenticator *authenticator;             /**< NULL: auth.mode "none" */
     struct authorisation *authorisation;             /**< likewise */
+    struct owners *owners;                           /**< likewise */
     struct policy *policy;                           /**< NULL: there is none */
     struct rate_limit *rate_limits[OPERATION_OTHER]; /**< NULL: no limit */
     struct hub_metrics metrics;

@@ -145,6 +145,9 @@ static void write_request(struct operation_request *request)
     id_uuid7(request->id);
     event.request_id = request->id;
     event.callback = (char *)(uintptr_t)callback; /* borrowed, as all strings here */
+    event.owner = request->identity ? request->identity->name : NULL;
+    event.by_operator = request->is_operator;
+    event.reason = (char *)(uintptr_t)request->denial;
     event.secret = (char *)(uintptr_t)secret;
     operation_write_event(request, &event, on_written);
 }

@@ -92,6 +92,10 @@ static struct event sample(int type)
         event.deadline = 1700000999999;
     if (type == EVENT_SUBSCRIPTION_REFUSED || type == EVENT_DELIVERY_SUSPENDED)
         event.reason = TEXT("status 500");
+    if (type == EVENT_SUBSCRIPTION_REQUESTED || type == EVENT_UNSUBSCRIPTION_REQUESTED) {
+        event.owner = TEXT("bank \xc3\xa9");
+        event.by_operator = true;
+    }
     return event;
 }
 
@@ -119,6 +123,8 @@ static void assert_same(const struct event *a, const struct event *b)
     assert_same_string(a->request_id, b->request_id);
     assert_same_string(a->secret, b->secret);
     assert_same_string(a->reason, b->reason);
+    assert_same_string(a->owner, b->owner);
+    assert_int_equal(a->by_operator, b->by_operator);
     assert_true(location_equal(&a->location, &b->location));
     assert_int_equal(a->lease_seconds, b->lease_seconds);
     assert_int_equal(a->method, b->method);
@@ -264,8 +270,8 @@ static void test_what_a_type_must_carry_may_not_be_missing(void **state)
 static void test_badly_typed_members_are_refused_even_where_not_needed(void **state)
 {
     (void)state;
-    static const char *const strings[] = {"type",   "topic",  "callback",    "request",
-                                          "secret", "reason", "kafka_topic", "method"};
+    static const char *const strings[] = {"type",   "topic", "callback",    "request", "secret",
+                                          "reason", "owner", "kafka_topic", "method"};
     static const char *const integers[] = {"v",      "at",   "partition", "lease_seconds",
                                            "offset", "base", "deadline"};
     for (int type = 0; type < EVENT_TYPE_COUNT; type++) {

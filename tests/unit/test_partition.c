@@ -85,12 +85,12 @@ static int tear_down(void **state)
 
 /* --- short ways --- */
 
-static bool topic_ended;
+static struct partition_effects effects;
 
 static int fold(const struct event *event)
 {
     store.changes = store.tombstones = 0;
-    return partition_fold(partition, event, sequence++, on_changed, &store, &topic_ended);
+    return partition_fold(partition, event, sequence++, on_changed, &store, &effects);
 }
 
 static struct event topic_event(enum event_type type, const char *topic)
@@ -206,17 +206,17 @@ static void test_a_topic_is_told_once_and_its_end_is_to_be_spread(void **state)
     assert_int_equal(store.changes, 0);
     assert_int_equal(fold(&registered), 1);
     assert_int_equal(store.changes, 1);
-    assert_false(topic_ended);
+    assert_false(effects.topic_ended);
     assert_loads_as_it_is();
     assert_int_equal(fold(&registered), 0);
     assert_int_equal(store.changes, 0);
     assert_int_equal(fold(&deregistered), 1);
-    assert_true(topic_ended);
+    assert_true(effects.topic_ended);
     assert_int_equal(store.tombstones, 1);
     assert_null(store.records);
     assert_int_equal(count_topics(partition), 0);
     assert_int_equal(fold(&deregistered), 0);
-    assert_false(topic_ended);
+    assert_false(effects.topic_ended);
 }
 
 static void test_the_end_of_a_topic_reaches_all_its_subscriptions_and_no_others(void **state)
@@ -238,7 +238,7 @@ static void test_the_end_of_a_topic_reaches_all_its_subscriptions_and_no_others(
 
     struct event ended = topic_event(EVENT_TOPIC_ENDED, "a");
     assert_int_equal(fold(&ended), 1);
-    assert_false(topic_ended);
+    assert_false(effects.topic_ended);
     assert_int_equal(store.changes, EACH);
     assert_int_equal(store.tombstones, 1);
     assert_int_equal(count_subscriptions(partition), 2 * EACH - 1);

@@ -48,6 +48,9 @@ static struct subscription_state sample(int status)
         request->max_in_flight = i == 0 ? 7 : 0;
         request->lease_seconds = i == 0 ? 864000 : 0;
         request->requested_at_ms = 1700000000001 + i;
+        request->owner = i == 0 ? TEXT("bank") : NULL;
+        request->by_operator = i == 1;
+        request->denial = i == 1 ? TEXT("not in this country") : NULL;
         request->location = i == 0 ? (struct location){TEXT(KAFKA), 7} : (struct location){NULL, 0};
     }
     s.pending = sample_requests;
@@ -55,6 +58,7 @@ static struct subscription_state sample(int status)
     if (status == SUBSCRIPTION_REQUESTED)
         return s;
     s.secret = TEXT("old secret");
+    s.owner = TEXT("bank");
     s.method = SIGNATURE_SHA1;
     s.max_in_flight = 1000;
     s.resumed = 4321;
@@ -91,6 +95,9 @@ static void assert_same_request(const struct pending_request *a, const struct pe
     assert_int_equal(a->max_in_flight, b->max_in_flight);
     assert_int_equal(a->lease_seconds, b->lease_seconds);
     assert_int_equal(a->requested_at_ms, b->requested_at_ms);
+    assert_same_string(a->owner, b->owner);
+    assert_int_equal(a->by_operator, b->by_operator);
+    assert_same_string(a->denial, b->denial);
     assert_same_location(&a->location, &b->location);
 }
 
@@ -100,6 +107,7 @@ static void assert_same(const struct subscription_state *a, const struct subscri
     assert_same_string(a->topic, b->topic);
     assert_same_string(a->callback, b->callback);
     assert_int_equal(a->status, b->status);
+    assert_same_string(a->owner, b->owner);
     assert_same_string(a->secret, b->secret);
     assert_int_equal(a->method, b->method);
     assert_int_equal(a->max_in_flight, b->max_in_flight);
