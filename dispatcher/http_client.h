@@ -4,7 +4,7 @@
  *
  *  - only http and https, no redirects, no proxy from the environment, no cookies, no credentials;
  *  - the address that is really dialled is judged after DNS (common/address.h);
- *  - certificates are verified (dispatcher/trust.h), the host's name in them too;
+ *  - certificates are verified (common/trust.h), the host's name in them too;
  *  - connect and total time-outs, and a bound on what is read of the answer.
  *
  * HTTP/2 where a TLS callback offers it: exchanges with one host then share a connection.
@@ -21,8 +21,8 @@
 
 #include "common/address.h"
 #include "common/error.h"
+#include "common/trust.h"
 #include "dispatcher/host_limit.h"
-#include "dispatcher/trust.h"
 
 struct http_client;
 
