@@ -37,9 +37,10 @@ static void end(struct auth_check *check, enum auth_outcome outcome, const char 
     check->done(check, outcome);
 }
 
+/** Why is in the log (jwt_keys.c), and nothing to the client. */
 static void end_unavailable(struct auth_check *check)
 {
-    end(check, AUTH_UNAVAILABLE, "the keys of the issuer of tokens cannot be fetched now");
+    end(check, AUTH_UNAVAILABLE, "the token cannot be checked now; try again later");
 }
 
 /** Of a token that is the issuer's. */

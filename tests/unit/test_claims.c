@@ -1,6 +1,8 @@
 /* hub/auth/claims: which claims make a good token, and who it stands for. */
 #include "tests/unit/unit.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/error.h"
