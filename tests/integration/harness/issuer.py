@@ -108,7 +108,7 @@ def ec_raw(private: ec.EllipticCurvePrivateKey, der: bytes) -> bytes:
 
 
 class Issuer(Service):
-    """Publishes the public halves of `keys` at /keys, and `extra` JWKs as they are."""
+    """Publishes the public halves of `keys` at /keys and /keys/eager, and `extra` JWKs as they are."""
 
     NAME = "https://issuer.example/"
     AUDIENCE = "the-hub"
@@ -123,7 +123,7 @@ class Issuer(Service):
         return self.url("/keys")
 
     def answer(self, received: Received) -> Reply | None:
-        if received.method != "GET" or received.target != "/keys":
+        if received.method != "GET" or received.target not in ("/keys", "/keys/eager"):
             return Reply(404)
         return json_reply({"keys": [key.jwk() for key in self.keys] + self.extra})
 
