@@ -52,11 +52,10 @@ static void take_token(struct credentials *credentials, const char *text, char e
     credentials->kinds |= CREDENTIALS_TOKEN;
 }
 
-const char *credentials_read(struct credentials *credentials, const char *authorization,
-                             const char *cookie, const char *certificate)
+static const char *read_all(struct credentials *credentials, const char *authorization,
+                            const char *cookie, const char *certificate)
 {
     const char *value = authorization;
-    *credentials = (struct credentials){0};
     if (certificate) {
         credentials->certificate = certificate;
         credentials->kinds |= CREDENTIALS_CERTIFICATE;
@@ -82,4 +81,14 @@ const char *credentials_read(struct credentials *credentials, const char *author
         credentials->password_length > CREDENTIALS_MAX_LENGTH)
         return "the token or password is too long";
     return NULL;
+}
+
+const char *credentials_read(struct credentials *credentials, const char *authorization,
+                             const char *cookie, const char *certificate)
+{
+    *credentials = (struct credentials){0};
+    const char *problem = read_all(credentials, authorization, cookie, certificate);
+    if (problem)
+        *credentials = (struct credentials){0};
+    return problem;
 }
