@@ -3,11 +3,13 @@
  * request takes one, or makes a new one when all are busy, so that the requests of several threads
  * neither wait for each other nor share a handle.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "client/authorization.h"
 #include "client/fail.h"
@@ -30,6 +32,7 @@ struct websub_client {
     char *hub_url;
     struct buffer origin; /* of it */
     char *authorization;  /* header line, or NULL; a secret */
+    char *ca_file;        /* NULL: the system's authorities */
     long connect_timeout_ms;
     long timeout_ms;
     pthread_mutex_t mutex; /* protects what follows */
@@ -53,6 +56,10 @@ struct websub_client *websub_client_new(const struct websub_client_options *opti
         fail_set(error, WEBSUB_ERROR_ARGUMENT, 0, "the URL of the hub %s", cause.message);
         return NULL;
     }
+    if (options->ca_file && access(options->ca_file, R_OK) != 0) {
+        fail_set(error, WEBSUB_ERROR_ARGUMENT, 0, "%s: %s", options->ca_file, strerror(errno));
+        return NULL;
+    }
     char *authorization = NULL;
     if (authorization_make(options, &authorization, error) != 0)
         return NULL;
@@ -61,6 +68,7 @@ struct websub_client *websub_client_new(const struct websub_client_options *opti
     client->hub_url = xstrdup(url);
     client->authorization = authorization;
     ENSURE(url_origin(url, &client->origin) == 0);
+    client->ca_file = xstrdup_or_null(options->ca_file);
     client->connect_timeout_ms =
         options->connect_timeout_ms > 0 ? options->connect_timeout_ms : DEFAULT_CONNECT_MS;
     client->timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : DEFAULT_TIMEOUT_MS;
@@ -78,6 +86,7 @@ void websub_client_free(struct websub_client *client)
     authorization_free(client->authorization);
     buffer_fini(&client->origin);
     free(client->hub_url);
+    free(client->ca_file);
     free(client);
 }
 
@@ -151,6 +160,7 @@ static int post(struct websub_client *client, struct transfer *transfer, char *m
 {
     struct answer answer = {0};
     CURL *easy = take_handle(client);
+    transfer->ca_file = client->ca_file;
     transfer->connect_timeout_ms = client->connect_timeout_ms;
     transfer->timeout_ms = client->timeout_ms;
     int result = follow_to_answer(client, easy, transfer, &answer, error);

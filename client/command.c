@@ -32,8 +32,10 @@ int command_fail(const struct websub_error *error)
 
 struct websub_client *command_connect(const struct command_options *options)
 {
-    const struct websub_client_options client_options = {
-        .hub_url = options->hub, .bearer_token = options->token, .user_password = options->user};
+    const struct websub_client_options client_options = {.hub_url = options->hub,
+                                                         .ca_file = options->ca_file,
+                                                         .bearer_token = options->token,
+                                                         .user_password = options->user};
     struct websub_error error;
     struct websub_client *client = websub_client_new(&client_options, &error);
     if (!client)

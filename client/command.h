@@ -22,6 +22,7 @@ enum command_exit {
 /** What the command line said; strings are those of argv unless marked as owned. */
 struct command_options {
     const char *hub;
+    const char *ca_file; /**< NULL: the system's authorities */
     const char *topic;
     const char *callback;
     const char *listen;

@@ -10,7 +10,7 @@ static const struct subcommand subcommands[] = {
         .name = "register",
         .arguments = "",
         .summary = "make a topic known to the hub, as its publisher",
-        .options = {OPTION_HUB, OPTION_TOKEN_FILE, OPTION_USER_FILE, OPTION_TOPIC},
+        .options = {OPTION_HUB, OPTION_CA_FILE, OPTION_TOKEN_FILE, OPTION_USER_FILE, OPTION_TOPIC},
         .run = command_register,
         .text = "Example:\n"
                 "  websub register --topic partner-1/CREDENTIAL_ISSUED\n",
@@ -19,7 +19,7 @@ static const struct subcommand subcommands[] = {
         .name = "deregister",
         .arguments = "",
         .summary = "end a topic and all of its subscriptions, as its publisher",
-        .options = {OPTION_HUB, OPTION_TOKEN_FILE, OPTION_USER_FILE, OPTION_TOPIC},
+        .options = {OPTION_HUB, OPTION_CA_FILE, OPTION_TOKEN_FILE, OPTION_USER_FILE, OPTION_TOPIC},
         .run = command_deregister,
         .text = "The hub tells the subscribers that their subscriptions have ended.\n",
     },
@@ -27,8 +27,8 @@ static const struct subcommand subcommands[] = {
         .name = "publish",
         .arguments = "",
         .summary = "send a message to all subscribers of a topic",
-        .options = {OPTION_HUB, OPTION_TOKEN_FILE, OPTION_USER_FILE, OPTION_TOPIC, OPTION_TYPE,
-                    OPTION_DATA, OPTION_FILE},
+        .options = {OPTION_HUB, OPTION_CA_FILE, OPTION_TOKEN_FILE, OPTION_USER_FILE, OPTION_TOPIC,
+                    OPTION_TYPE, OPTION_DATA, OPTION_FILE},
         .run = command_publish,
         .text =
             "Without --data and --file the message is read from standard input. It is delivered\n"
@@ -43,7 +43,7 @@ static const struct subcommand subcommands[] = {
         .name = "subscribe",
         .arguments = "",
         .summary = "subscribe to a topic, and print what arrives",
-        .options = {OPTION_HUB, OPTION_TOKEN_FILE, OPTION_USER_FILE, OPTION_TOPIC,
+        .options = {OPTION_HUB, OPTION_CA_FILE, OPTION_TOKEN_FILE, OPTION_USER_FILE, OPTION_TOPIC,
                     OPTION_SECRET_FILE, OPTION_SECRET, OPTION_LEASE, OPTION_LISTEN, OPTION_CALLBACK,
                     OPTION_NO_LISTEN, OPTION_COUNT, OPTION_TIMEOUT, OPTION_EXPECT_TYPE,
                     OPTION_EXPECT_FILE, OPTION_KEEP, OPTION_JSON},
@@ -70,8 +70,8 @@ static const struct subcommand subcommands[] = {
         .name = "unsubscribe",
         .arguments = "",
         .summary = "end a subscription",
-        .options = {OPTION_HUB, OPTION_TOKEN_FILE, OPTION_USER_FILE, OPTION_TOPIC, OPTION_CALLBACK,
-                    OPTION_LISTEN, OPTION_NO_LISTEN, OPTION_TIMEOUT},
+        .options = {OPTION_HUB, OPTION_CA_FILE, OPTION_TOKEN_FILE, OPTION_USER_FILE, OPTION_TOPIC,
+                    OPTION_CALLBACK, OPTION_LISTEN, OPTION_NO_LISTEN, OPTION_TIMEOUT},
         .run = command_unsubscribe,
         .text =
             "The hub asks back at the callback whether this is wanted. This program listens there\n"

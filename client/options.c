@@ -26,6 +26,9 @@ static const struct option_spec specs[] = {
                            "(or WEBSUB_TOKEN_FILE in the environment)"},
     [OPTION_USER_FILE] = {"user-file", "FILE",
                           "the same with \"name:password\" in FILE (WEBSUB_USER_FILE)"},
+    [OPTION_CA_FILE] = {"ca-file", "FILE",
+                        "PEM file with the authorities that the hub's certificate may be\n"
+                        "signed by, instead of the system's"},
     [OPTION_TOPIC] = {"topic", "TOPIC", "the topic: a URL or any other name (required)"},
     [OPTION_CALLBACK] = {"callback", "URL",
                          "where the hub reaches the subscriber; needed when that is\n"
@@ -186,6 +189,9 @@ static int take_option(enum option_id id, char *argument, struct command_options
         return read_credentials("--token-file", argument, true, options);
     case OPTION_USER_FILE:
         return read_credentials("--user-file", argument, false, options);
+    case OPTION_CA_FILE:
+        options->ca_file = argument;
+        return go_on;
     case OPTION_TOPIC:
         options->topic = argument;
         return go_on;

@@ -79,6 +79,8 @@ static void set_request(CURL *easy, const struct transfer *transfer, struct sour
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, transfer->connect_timeout_ms);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, transfer->timeout_ms);
+    if (transfer->ca_file)
+        curl_easy_setopt(easy, CURLOPT_CAINFO, transfer->ca_file);
     if (is_this_machine(transfer->url))
         curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
 }

@@ -11,6 +11,7 @@ struct transfer {
     const char *url;
     const char *content_type;
     const char *authorization; /**< header line, or NULL */
+    const char *ca_file;       /**< NULL: the system's authorities */
     const void *body;
     size_t length;
     long connect_timeout_ms;

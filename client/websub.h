@@ -56,7 +56,9 @@ struct websub_client;
 
 /** Zero-initialised means the defaults, but for `hub_url`. */
 struct websub_client_options {
-    const char *hub_url;       /**< absolute http or https URL, e.g. "http://127.0.0.1:9191/hub" */
+    const char *hub_url; /**< absolute http or https URL, e.g. "http://127.0.0.1:9191/hub" */
+    /** PEM file with the authorities that sign the hub's certificate; NULL: the system's */
+    const char *ca_file;
     long connect_timeout_ms;   /**< 0: 5,000 */
     long timeout_ms;           /**< of a request as a whole; 0: 30,000 */
     const char *bearer_token;  /**< who makes the requests (RFC 6750); NULL: not said like this */
@@ -68,7 +70,7 @@ struct websub_client_options {
  * request elsewhere; over http they can be read on the way. They are copied, and wiped in the end.
  *
  * Sends nothing yet. The first client must be made before the application uses libcurl in other
- * threads. @returns NULL on failure.
+ * threads. @returns NULL on failure, e.g. when `ca_file` cannot be read.
  */
 struct websub_client *websub_client_new(const struct websub_client_options *options,
                                         struct websub_error *error);

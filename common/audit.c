@@ -13,11 +13,10 @@ int audit_open(const struct config *config, struct error *error)
                      config->log.audit_file, strerror(errno));
 }
 
-void audit_reopen(const struct config *config)
+void audit_reopen(void)
 {
-    if (log_audit_open(config->log.audit_file) != 0)
-        log_error("audit.not_reopened", LOG_STR("file", config->log.audit_file),
-                  LOG_STR("error", strerror(errno)));
+    if (log_audit_reopen() != 0)
+        log_error("audit.not_reopened", LOG_STR("error", strerror(errno)));
 }
 
 void audit_write(const struct audit_entry *entry)

@@ -24,7 +24,7 @@ struct audit_entry {
 /** Opens log.audit_file. ERROR_CONFIG when that fails. */
 int audit_open(const struct config *config, struct error *error);
 /** Opens it again, after it was moved away; on failure says so and goes on with the old one. */
-void audit_reopen(const struct config *config);
+void audit_reopen(void);
 
 /** Thread-safe. */
 void audit_write(const struct audit_entry *entry);

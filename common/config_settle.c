@@ -159,8 +159,9 @@ static char *derive_public_url(const struct config *config)
 {
     const char *address = config->hub.listen_address;
     bool ipv6 = strchr(address, ':') != NULL;
-    return xasprintf("http://%s%s%s:%" PRId64 "/hub", ipv6 ? "[" : "", address, ipv6 ? "]" : "",
-                     config->hub.port);
+    return xasprintf("%s://%s%s%s:%" PRId64 "/hub",
+                     config->security.tls_certificate_file[0] ? "https" : "http", ipv6 ? "[" : "",
+                     address, ipv6 ? "]" : "", config->hub.port);
 }
 
 /* A URL without a path gets "/hub"; the parser has made sure that there is a "://". */

@@ -101,13 +101,14 @@ const struct config_entry config_table[] = {
     INTEGER(hub, port, 1, 65535, "9191", "Port to listen on."),
     ENTRY(hub, public_url, URL, 0, 2048, "", NULL,
           "The URL of the hub as subscribers and publishers see it, also sent in Link headers. Without "
-          "a path, \"/hub\" is appended. Empty: \"http://<listen_address>:<port>/hub\"."),
+          "a path, \"/hub\" is appended. Empty: \"http://<listen_address>:<port>/hub\", with TLS https."),
     INTEGER(hub, threads, 0, 1024, "0", "Threads that serve HTTP; 0: one for each core."),
     INTEGER(hub, connection_limit, 1, 1000000, "4096", "Connections served at the same time."),
     DURATION(hub, idle_timeout, SECOND, HOUR, "30s",
              "A connection on which nothing happens for so long is closed."),
     DURATION(hub, header_timeout, SECOND, HOUR, "10s",
-             "Bound on receiving the head of a request, however slowly it comes."),
+             "Bound on receiving the head of a request, however slowly it comes: for the first of a connection "
+             "from when that was opened (TLS handshake included), for others from their first line."),
     DURATION(hub, body_timeout, SECOND, HOUR, "60s",
              "Bound on receiving the body of a request, and on the client's taking the answer."),
     INTEGER(hub, connection_limit_per_address, 0, 1000000, "0",
@@ -257,24 +258,27 @@ const struct config_entry config_table[] = {
          "to its clients: then it speaks TLS only. Read again when it changes, and on SIGHUP."),
     TEXT(security, tls_key_file, 0, 4096, "", "PEM file with the certificate's private key."),
     TEXT(security, client_ca_file, 0, 4096, "",
-         "PEM file with the authorities of client certificates, for auth.mode \"certificate\"."),
+         "PEM file with the authorities of client certificates, for auth.mode \"certificate\": with it the "
+         "hub asks clients for one, and serves those too that have none. Read again with the others."),
     DURATION(security, hsts_max_age, 0, 10 * YEAR, "0",
              "With TLS: browsers are told to use nothing else for so long (HSTS). 0: they are not told."),
     LIST(security, allowed_callback_networks, NETWORK, "",
          "Networks (CIDR) that callbacks may be in although they are private, loopback or otherwise "
          "not public."),
     LIST(security, denied_callback_networks, NETWORK, "",
-         "Networks (CIDR) that callbacks may not be in, whatever else allows it."),
+         "Networks (CIDR) that callbacks may not be in, public ones too, whatever else allows it."),
     LIST(security, allowed_callback_ports, PORT, "",
          "Ports that callbacks may have, as \"443\" or \"8000-8999\". Empty: all."),
     LIST(security, denied_callback_ports, PORT, "",
          "Ports that callbacks may not have, whatever else allows it."),
-    BOOLEAN(security, require_https_callbacks, "false", "Whether callbacks must be https URLs."),
+    BOOLEAN(security, require_https_callbacks, "false",
+            "Whether callbacks must be https URLs. Existing subscriptions with others are not called any "
+            "more; they wait until their lease ends."),
     LIST(security, secret_keys, PROPERTY, "",
          "Keys that subscriptions' secrets are encrypted with in Kafka (AES-256-GCM), as \"id=base64 of 32 "
-         "bytes\": the first encrypts, all decrypt. An item may be \"file:PATH\", a file with such a line "
-         "for each key. The id \"mosip\" is for secrets that MOSIP's hub encrypted, and only decrypts. "
-         "Empty: secrets are not encrypted."),
+         "bytes\": the first encrypts, all decrypt (docs/secrets.md). All programs need them. An item may be "
+         "\"file:PATH\", a file with such a line for each key. The id \"mosip\" is for secrets that MOSIP's "
+         "hub encrypted, and only decrypts. Empty: secrets are not encrypted."),
     TEXT(security, extra_ca_file, 0, 4096, "",
          "PEM file with certificates of authorities that callbacks' TLS certificates may be signed by, "
          "beside the system's; also for the providers of auth. Read at the start."),

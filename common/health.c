@@ -60,16 +60,24 @@ static void refuse(struct http_request *request, unsigned status, const char *re
     respond_text(request, status, reason);
 }
 
-struct http_server *health_server_new(const struct health *health, const char *listen_address,
-                                      uint16_t port, struct error *error)
+struct http_server *health_server_new(const struct health *health, const struct config *config,
+                                      const char *listen_address, uint16_t port,
+                                      struct error *error)
 {
+    struct tls_files tls = tls_files_of(config);
+    tls.client_ca = NULL;
     const struct http_server_options options = {
         .listen_address = listen_address,
         .port = port,
         .threads = 1,
         .connection_limit = 64,
         .idle_timeout_seconds = 10,
+        .header_timeout_ms = 10000,
+        .body_timeout_ms = 10000,
+        .max_header_bytes = 32 << 10,
         .max_body_bytes = 4096,
+        .tls = tls,
+        .hsts_max_age_ms = config->security.hsts_max_age,
         .handler = handle,
         .refuse = refuse,
         .context = (void *)(uintptr_t)health,

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include "common/config.h"
 #include "common/http_server.h"
 #include "common/metrics.h"
 
@@ -21,8 +22,12 @@ struct health {
 /** Answers `request` if it is one of the endpoints; false: it is not, and still unanswered. */
 bool health_handle(const struct health *health, struct http_request *request);
 
-/** A server that serves nothing else: for programs without an interface of their own. */
-struct http_server *health_server_new(const struct health *health, const char *listen_address,
-                                      uint16_t port, struct error *error);
+/**
+ * A server that serves nothing else: for programs without an interface of their own. It speaks TLS
+ * if `config` (only read now) says so, and asks nobody for a client certificate.
+ */
+struct http_server *health_server_new(const struct health *health, const struct config *config,
+                                      const char *listen_address, uint16_t port,
+                                      struct error *error);
 
 #endif

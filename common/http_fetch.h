@@ -25,7 +25,8 @@ struct http_fetch_result {
      * the call. */
     const char *problem;
     long status;
-    const char *body; /**< NUL-terminated; valid during the call; never NULL when there is an answer */
+    const char
+        *body; /**< NUL-terminated; valid during the call; never NULL when there is an answer */
     size_t length;
 };
 
@@ -37,7 +38,8 @@ struct http_fetch_request {
     size_t length;
     const char *user, *password; /**< HTTP Basic, or NULL */
     int64_t timeout_ms;          /**< for all of it */
-    /** Called exactly once, on the fetcher's thread, also when the fetcher is freed; must not block. */
+    /** Called exactly once, on the fetcher's thread, also when the fetcher is freed; must not
+     * block. */
     void (*done)(void *context, const struct http_fetch_result *result);
     void *context;
 };

@@ -9,139 +9,43 @@
  * when it finds ANSWERED there instead, it resumes the connection itself. Whoever moves the state
  * last resumes: exactly one does.
  */
-#include "common/http_server.h"
-
 #include <arpa/inet.h>
-#include <microhttpd.h>
+#include <inttypes.h>
 #include <netinet/in.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
 
+#include "common/http_server_internal.h"
 #include "common/log.h"
 #include "common/panic.h"
 
 /* How much of a chunked body above the limit is read to be able to answer 413 before we hang up. */
-enum { DRAIN_LIMIT = 8 << 20, CONNECTION_MEMORY = 32 << 10, CONTENT_LENGTH_UNKNOWN = -1 };
+enum { DRAIN_LIMIT = 8 << 20, DEFAULT_HEADER_BYTES = 32 << 10, CONTENT_LENGTH_UNKNOWN = -1 };
 
-struct http_server {
-    struct MHD_Daemon *daemon;
-    struct http_server_options options;
-    atomic_int unanswered;
-    atomic_int pending;
-};
-
-enum request_state { REQUEST_READING, REQUEST_HANDLING, REQUEST_SUSPENDED, REQUEST_ANSWERED };
-
-struct http_request {
-    struct http_server *server;
-    struct MHD_Connection *connection;
-    const char *method;
-    char *target; /* path, cut at '?' */
-    const char *query;
-    struct buffer body;
-    size_t drained;
-    bool too_large;
-    atomic_int state;
-    struct MHD_Response *response;
-    unsigned status;
-    struct buffer headers; /* "name\0value\0" pairs for the response */
-    void *context;
-    void (*free_context)(void *context);
-};
-
-const char *http_request_method(const struct http_request *request)
+/* @locality server thread */
+static void on_connection(void *context, struct MHD_Connection *connection, void **slot,
+                          enum MHD_ConnectionNotificationCode code)
 {
-    return request->method;
-}
-
-const char *http_request_path(const struct http_request *request)
-{
-    return request->target;
-}
-
-const char *http_request_query(const struct http_request *request)
-{
-    return request->query;
-}
-
-const struct sockaddr *http_request_client_address(const struct http_request *request)
-{
-    return MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)
-        ->client_addr;
-}
-
-const char *http_request_header(const struct http_request *request, const char *name)
-{
-    return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
-}
-
-const char *http_request_body(const struct http_request *request, size_t *length)
-{
-    *length = request->body.length;
-    return request->body.data ? request->body.data : "";
-}
-
-void http_request_set_context(struct http_request *request, void *context,
-                              void (*free_context)(void *context))
-{
-    request->context = context;
-    request->free_context = free_context;
-}
-
-void http_response_header(struct http_request *request, const char *name, const char *value)
-{
-    buffer_append(&request->headers, name, strlen(name) + 1);
-    buffer_append(&request->headers, value, strlen(value) + 1);
-}
-
-static void add_headers(struct MHD_Response *response, const struct buffer *headers)
-{
-    for (size_t at = 0; at < headers->length;) {
-        const char *name = headers->data + at;
-        const char *value = name + strlen(name) + 1;
-        MHD_add_response_header(response, name, value);
-        at += strlen(name) + strlen(value) + 2;
+    struct http_server *server = context;
+    if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+        http_connection_free(*slot);
+        *slot = NULL;
+        return;
     }
-}
-
-void http_respond(struct http_request *request, unsigned status, const char *content_type,
-                  const void *body, size_t length)
-{
-    struct http_server *server = request->server;
-    /* MHD copies; its API only forgot the const. */
-    request->response =
-        MHD_create_response_from_buffer(length, (void *)(uintptr_t)body, MHD_RESPMEM_MUST_COPY);
-    ENSURE(request->response);
-    if (content_type)
-        MHD_add_response_header(request->response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
-    add_headers(request->response, &request->headers);
-    request->status = status;
-    struct MHD_Connection *connection = request->connection;
-    int before = atomic_exchange(&request->state, REQUEST_ANSWERED);
-    ENSURE(before == REQUEST_HANDLING || before == REQUEST_SUSPENDED);
-    if (before == REQUEST_SUSPENDED)
-        MHD_resume_connection(connection);
-    atomic_fetch_sub(&server->unanswered, 1);
+    int fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    const union MHD_ConnectionInfo *tls =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    *slot = http_connection_new(server->connections, fd, tls ? tls->tls_session : NULL);
 }
 
 /* @locality server thread; called for each request line, before anything else */
 static void *on_request_line(void *context, const char *target, struct MHD_Connection *connection)
 {
-    struct http_request *request = xcalloc(1, sizeof(*request));
-    request->server = context;
-    request->connection = connection;
-    request->target = xstrdup(target);
-    char *question_mark = strchr(request->target, '?');
-    request->query = "";
-    if (question_mark) {
-        *question_mark = '\0';
-        request->query = question_mark + 1;
-    }
-    atomic_init(&request->state, REQUEST_READING);
+    struct http_request *request = http_request_new(context, connection, target);
+    http_connection_enter(http_request_connection(request), HTTP_PHASE_HEAD);
     return request;
 }
 
@@ -156,16 +60,10 @@ static void on_request_completed(void *context, struct MHD_Connection *connectio
     if (!request)
         return;
     *slot = NULL;
+    http_connection_enter(http_request_connection(request), HTTP_PHASE_NEXT_HEAD);
     if (atomic_load(&request->state) != REQUEST_READING)
         atomic_fetch_sub(&request->server->pending, 1);
-    if (request->free_context)
-        request->free_context(request->context);
-    if (request->response)
-        MHD_destroy_response(request->response);
-    buffer_fini(&request->headers);
-    buffer_fini(&request->body);
-    free(request->target);
-    free(request);
+    http_request_free(request);
 }
 
 static long long content_length(const struct http_request *request)
@@ -183,6 +81,7 @@ static void begin_handling(struct http_request *request)
 
 static enum MHD_Result queue_answer(struct http_request *request)
 {
+    http_connection_enter(http_request_connection(request), HTTP_PHASE_ANSWER);
     return MHD_queue_response(request->connection, request->status, request->response);
 }
 
@@ -222,6 +121,8 @@ static bool has_one_framing(const struct http_request *request)
 static enum MHD_Result begin(struct http_request *request)
 {
     long long announced = content_length(request);
+    if (!http_connection_enter(http_request_connection(request), HTTP_PHASE_BODY))
+        return MHD_NO;
     if (!has_one_framing(request))
         return refuse(request, MHD_HTTP_BAD_REQUEST, "more than one length of the body is given");
     if (announced > (long long)request->server->options.max_body_bytes)
@@ -248,6 +149,8 @@ static enum MHD_Result take_body(struct http_request *request, const char *data,
 static enum MHD_Result handle(struct http_request *request)
 {
     struct MHD_Connection *connection = request->connection;
+    if (!http_connection_enter(http_request_connection(request), HTTP_PHASE_HANDLER))
+        return MHD_NO;
     begin_handling(request);
     request->server->options.handler(request, request->server->options.context);
     if (atomic_load(&request->state) == REQUEST_ANSWERED)
@@ -290,6 +193,11 @@ static void on_mhd_log(void *context, const char *format, va_list arguments)
     char text[512];
     vsnprintf(text, sizeof(text), format, arguments);
     text[strcspn(text, "\n")] = '\0';
+    /* What MHD says to each handshake that fails: a port scan, a check by a load balancer. */
+    if (strstr(text, "received handshake message out of context")) {
+        log_debug("tls.handshake_failed");
+        return;
+    }
     log_warning("http.server", LOG_STR("message", text));
 }
 
@@ -313,6 +221,104 @@ static int parse_address(const char *text, uint16_t port, struct sockaddr_storag
     return 0;
 }
 
+/* --- starting and stopping --- */
+
+/* What only some servers have: MHD complains about options that are there for nothing. */
+struct extras {
+    struct MHD_OptionItem items[5];
+    unsigned count;
+};
+
+static void add_extra(struct extras *extras, enum MHD_OPTION option, intptr_t value, void *pointer)
+{
+    extras->items[extras->count++] = (struct MHD_OptionItem){option, value, pointer};
+}
+
+static struct extras choose_extras(const struct http_server *server, unsigned threads)
+{
+    const struct http_server_options *options = &server->options;
+    struct extras extras = {.count = 0};
+    if (threads > 1)
+        add_extra(&extras, MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)threads, NULL);
+    if (options->connection_limit_per_address > 0)
+        add_extra(&extras, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+                  (intptr_t)options->connection_limit_per_address, NULL);
+    if (server->certificate) {
+        add_extra(&extras, MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES);
+        add_extra(&extras, MHD_OPTION_HTTPS_CERT_CALLBACK2, 0,
+                  (void *)(uintptr_t)http_connection_retrieve);
+    }
+    add_extra(&extras, MHD_OPTION_END, 0, NULL);
+    return extras;
+}
+
+static unsigned choose_flags(const struct http_server *server, sa_family_t family)
+{
+    unsigned flags = MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+    if (family == AF_INET6)
+        flags |= MHD_USE_IPv6;
+    return server->certificate ? flags | MHD_USE_TLS : flags;
+}
+
+static unsigned choose_threads(const struct http_server_options *options)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    unsigned threads = options->threads ? options->threads : (unsigned)(cores > 0 ? cores : 1);
+    return threads < options->connection_limit ? threads : options->connection_limit;
+}
+
+static struct MHD_Daemon *start_daemon(struct http_server *server, struct sockaddr_storage *address)
+{
+    const struct http_server_options *options = &server->options;
+    struct extras extras = choose_extras(server, choose_threads(options));
+    size_t memory = options->max_header_bytes ? options->max_header_bytes : DEFAULT_HEADER_BYTES;
+    return MHD_start_daemon(
+        choose_flags(server, address->ss_family), options->port, NULL, NULL, on_access, NULL,
+        /* first, so that complaints about the others are seen */
+        MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_SOCK_ADDR, (struct sockaddr *)address, MHD_OPTION_ARRAY, extras.items,
+        MHD_OPTION_CONNECTION_LIMIT, options->connection_limit, MHD_OPTION_CONNECTION_TIMEOUT,
+        options->idle_timeout_seconds, MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory,
+        MHD_OPTION_LISTEN_BACKLOG_SIZE, 1024u, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
+        MHD_OPTION_URI_LOG_CALLBACK, on_request_line, server, MHD_OPTION_NOTIFY_COMPLETED,
+        on_request_completed, NULL, MHD_OPTION_END);
+}
+
+static bool wants_tls(const struct http_server_options *options)
+{
+    return options->tls.certificate && options->tls.certificate[0];
+}
+
+/* What the connections need is there before the first of them. */
+static int prepare(struct http_server *server, struct error *error)
+{
+    const struct http_server_options *options = &server->options;
+    const struct http_connection_limits limits = {
+        .idle_ms = (int64_t)options->idle_timeout_seconds * 1000,
+        .header_ms = options->header_timeout_ms,
+        .body_ms = options->body_timeout_ms,
+    };
+    if (wants_tls(options)) {
+        server->certificate = tls_certificate_new(&options->tls, error);
+        if (!server->certificate)
+            return error_prefix(error, "the TLS certificate");
+        if (options->hsts_max_age_ms > 0)
+            server->transport_security =
+                xasprintf("max-age=%" PRId64, options->hsts_max_age_ms / 1000);
+    }
+    server->connections = http_connections_new(&limits, server->certificate);
+    return 0;
+}
+
+static void discard(struct http_server *server)
+{
+    if (server->connections)
+        http_connections_free(server->connections);
+    tls_certificate_free(server->certificate);
+    free(server->transport_security);
+    free(server);
+}
+
 struct http_server *http_server_new(const struct http_server_options *options, struct error *error)
 {
     struct sockaddr_storage address;
@@ -320,35 +326,25 @@ struct http_server *http_server_new(const struct http_server_options *options, s
         return NULL;
     struct http_server *server = xcalloc(1, sizeof(*server));
     server->options = *options;
-    unsigned flags = MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
-    if (address.ss_family == AF_INET6)
-        flags |= MHD_USE_IPv6;
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    unsigned threads = options->threads ? options->threads : (unsigned)(cores > 0 ? cores : 1);
-    if (threads > options->connection_limit)
-        threads = options->connection_limit;
-    /* MHD warns about a pool of one: then the option is left out. */
-    struct MHD_OptionItem pool[] = {
-        {threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)threads, NULL},
-        {MHD_OPTION_END, 0, NULL},
-    };
-    server->daemon = MHD_start_daemon(
-        flags, options->port, NULL, NULL, on_access, NULL,
-        /* first, so that complaints about the others are seen */
-        MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-        MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address, MHD_OPTION_ARRAY, pool,
-        MHD_OPTION_CONNECTION_LIMIT, options->connection_limit, MHD_OPTION_CONNECTION_TIMEOUT,
-        options->idle_timeout_seconds, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)CONNECTION_MEMORY, MHD_OPTION_LISTEN_BACKLOG_SIZE, 1024u,
-        MHD_OPTION_URI_LOG_CALLBACK, on_request_line, server, MHD_OPTION_NOTIFY_COMPLETED,
-        on_request_completed, NULL, MHD_OPTION_END);
+    if (prepare(server, error) != 0) {
+        discard(server);
+        return NULL;
+    }
+    server->daemon = start_daemon(server, &address);
     if (!server->daemon) {
         error_set(error, ERROR_CONFIG, false, "cannot listen on %s port %u",
                   options->listen_address, (unsigned)options->port);
-        free(server);
+        http_connections_stop(server->connections);
+        discard(server);
         return NULL;
     }
     return server;
+}
+
+void http_server_reload_certificate(struct http_server *server)
+{
+    if (server->certificate)
+        tls_certificate_reload(server->certificate);
 }
 
 void http_server_quiesce(struct http_server *server)
@@ -371,6 +367,7 @@ void http_server_free(struct http_server *server)
     if (!server)
         return;
     ENSURE(atomic_load(&server->unanswered) == 0);
+    http_connections_stop(server->connections);
     MHD_stop_daemon(server->daemon);
-    free(server);
+    discard(server);
 }

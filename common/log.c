@@ -35,7 +35,8 @@ static struct {
     enum log_format format;
     pthread_mutex_t lock;
     struct repeat *repeats;
-    int audit; /* guarded by `lock` too */
+    int audit;        /* guarded by `lock` too */
+    char *audit_path; /* set before threads start */
 } sink = {.program = "websub",
           .level = LOG_INFO,
           .lock = PTHREAD_MUTEX_INITIALIZER,
@@ -60,6 +61,14 @@ bool log_enabled(enum log_level level)
 
 int log_audit_open(const char *path)
 {
+    free(sink.audit_path);
+    sink.audit_path = xstrdup(path);
+    return log_audit_reopen();
+}
+
+int log_audit_reopen(void)
+{
+    const char *path = sink.audit_path ? sink.audit_path : "";
     int descriptor = STDERR_FILENO;
     if (path[0])
         descriptor = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);

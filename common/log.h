@@ -72,6 +72,8 @@ bool log_enabled(enum log_level level);
  * @returns 0, or -1 with errno.
  */
 int log_audit_open(const char *path);
+/** The same with the path of the last log_audit_open: the file may have been moved away. */
+int log_audit_reopen(void);
 void log_write(enum log_level level, const char *event, const struct log_field *fields,
                size_t field_count);
 

@@ -9,9 +9,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "common/audit.h"
 #include "common/clock.h"
+#include "common/keyring.h"
 #include "common/log.h"
 #include "common/panic.h"
+#include "common/tls_files.h"
 
 enum { EXIT_GO_ON = -1, EXIT_DONE = 0, EXIT_USAGE = 2 };
 
@@ -29,6 +32,16 @@ static const struct option long_options[] = {
 
 /* Set by the first signal, read and written in the main thread only. */
 static bool stop_seen;
+
+/* The main thread's too. */
+static struct {
+    bool enabled; /* SIGHUP is blocked, and ours to take */
+    int count;
+    struct {
+        void (*run)(void *context);
+        void *context;
+    } hooks[PROGRAM_RELOADS_MAX];
+} reloads;
 
 struct options {
     const char *config_path;
@@ -91,7 +104,9 @@ static int load_config(const struct options *options, program_check_fn check, st
 {
     if (config_load(config, options->config_path, error) != 0)
         return -1;
-    if (check && check(config, error) != 0) {
+    /* Files and keys that all programs use, and then what only this one does. */
+    if (keyring_check_config(config, error) != 0 || tls_files_check(config, error) != 0 ||
+        (check && check(config, error) != 0)) {
         config_fini(config);
         return -1;
     }
@@ -120,6 +135,8 @@ static void set_up_signals(void)
 {
     sigset_t set;
     fill_stop_signals(&set);
+    sigaddset(&set, SIGHUP);
+    reloads.enabled = true;
     ENSURE(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0);
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     ENSURE(sigaction(SIGPIPE, &ignore, NULL) == 0);
@@ -144,6 +161,11 @@ int program_start(int argc, char **argv, const char *name, const char *summary,
         return EXIT_DONE;
     }
     log_init(name, config->log.level, config->log.format);
+    if (audit_open(config, &error) != 0) {
+        fprintf(stderr, "%s: %s\n", name, error.message);
+        config_fini(config);
+        return EXIT_USAGE;
+    }
     raise_file_limit();
     set_up_signals();
     return EXIT_GO_ON;
@@ -166,13 +188,31 @@ static void arm_second_signal(void)
     ENSURE(pthread_sigmask(SIG_UNBLOCK, &set, NULL) == 0);
 }
 
+void program_on_reload(void (*reload)(void *context), void *context)
+{
+    ENSURE(reloads.count < PROGRAM_RELOADS_MAX);
+    reloads.hooks[reloads.count].run = reload;
+    reloads.hooks[reloads.count].context = context;
+    reloads.count++;
+}
+
+static void reload(void)
+{
+    log_info("program.reload");
+    audit_reopen();
+    for (int i = 0; i < reloads.count; i++)
+        reloads.hooks[i].run(reloads.hooks[i].context);
+}
+
 /* Waits for a stop signal; false when the time was up or another signal interrupted. */
 static bool wait_for_signal(const sigset_t *set, int64_t wait_ms)
 {
     struct timespec wait = {.tv_sec = wait_ms / 1000, .tv_nsec = wait_ms % 1000 * 1000000};
     int got = sigtimedwait(set, NULL, wait_ms < 0 ? NULL : &wait);
     ENSURE(got > 0 || errno == EAGAIN || errno == EINTR);
-    return got > 0;
+    if (got == SIGHUP)
+        reload();
+    return got > 0 && got != SIGHUP;
 }
 
 bool program_wait_for_stop(int timeout_ms)
@@ -181,6 +221,8 @@ bool program_wait_for_stop(int timeout_ms)
         return true;
     sigset_t set;
     fill_stop_signals(&set);
+    if (reloads.enabled)
+        sigaddset(&set, SIGHUP);
     int64_t deadline = clock_monotonic_ms() + timeout_ms;
     int64_t left = timeout_ms;
     while (!wait_for_signal(&set, left)) {

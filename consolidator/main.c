@@ -17,6 +17,7 @@ struct consolidator {
     struct config config;
     struct kafka_names names;
     struct kafka_layout layout;
+    struct keyring *keyring;
     struct engine_metrics metrics;
     atomic_bool stop;
     atomic_bool joined;
@@ -64,7 +65,7 @@ static bool run_engine(struct consolidator *consolidator)
     int result = -1;
     struct engine *engine =
         engine_new(&consolidator->config, &consolidator->names, consolidator->layout.partitions,
-                   &consolidator->metrics, &error);
+                   consolidator->keyring, &consolidator->metrics, &error);
     if (engine)
         result = engine_run(engine, &consolidator->stop, &consolidator->joined, &error);
     atomic_store(&consolidator->joined, false);
@@ -104,6 +105,11 @@ static int consolidate(struct consolidator *consolidator)
     return atomic_load(&consolidator->failed) ? 1 : 0;
 }
 
+static void reload(void *server)
+{
+    http_server_reload_certificate(server);
+}
+
 int main(int argc, char **argv)
 {
     struct consolidator consolidator = {0};
@@ -115,6 +121,9 @@ int main(int argc, char **argv)
         return code;
     struct metrics *metrics = metrics_new();
     register_metrics(&consolidator.metrics, metrics);
+    consolidator.keyring = keyring_new(&consolidator.config.security.secret_keys, &error);
+    ENSURE(consolidator.keyring); /* checked at the start */
+    consolidator.metrics.secrets = secrets_gauges_new(consolidator.keyring, metrics);
     const struct health health = {
         .actuator_path = "/consolidator/actuator/health",
         .metrics = metrics,
@@ -122,9 +131,11 @@ int main(int argc, char **argv)
         .context = &consolidator,
     };
     kafka_names_init(&consolidator.names, &consolidator.config);
-    struct http_server *server =
-        health_server_new(&health, consolidator.config.consolidator.listen_address,
-                          (uint16_t)consolidator.config.consolidator.port, &error);
+    struct http_server *server = health_server_new(
+        &health, &consolidator.config, consolidator.config.consolidator.listen_address,
+        (uint16_t)consolidator.config.consolidator.port, &error);
+    if (server)
+        program_on_reload(reload, server);
     if (!server) {
         log_error("consolidator.start_failed", LOG_STR("reason", error.message));
         code = 1;
@@ -141,6 +152,8 @@ int main(int argc, char **argv)
     http_server_free(server);
     kafka_names_fini(&consolidator.names);
     metrics_free(metrics);
+    secrets_gauges_free(consolidator.metrics.secrets);
+    keyring_free(consolidator.keyring);
     config_fini(&consolidator.config);
     log_info("consolidator.stopped");
     return code;

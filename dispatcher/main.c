@@ -5,7 +5,9 @@
 
 #include "common/health.h"
 #include "common/log.h"
+#include "common/panic.h"
 #include "common/program.h"
+#include "common/tls_files.h"
 #include "dispatcher/attempts.h"
 #include "dispatcher/catch_up.h"
 #include "dispatcher/control.h"
@@ -108,11 +110,6 @@ static void close_dispatcher(struct dispatcher *dispatcher)
 
 static int check_config(const struct config *config, struct error *error)
 {
-    struct address_guard guard;
-    const struct string_list *networks = &config->security.allowed_callback_networks;
-    if (address_guard_init(&guard, networks->items, networks->count, error) != 0)
-        return error_prefix(error, "security.allowed_callback_networks");
-    address_guard_fini(&guard);
     struct trust *trust = trust_new(config->security.extra_ca_file, error);
     if (!trust)
         return error_prefix(error, "security.extra_ca_file");
@@ -132,6 +129,11 @@ static int dispatch(struct dispatcher *dispatcher)
     return 0;
 }
 
+static void reload(void *server)
+{
+    http_server_reload_certificate(server);
+}
+
 int main(int argc, char **argv)
 {
     struct dispatcher dispatcher = {0};
@@ -142,8 +144,9 @@ int main(int argc, char **argv)
                              &dispatcher.config);
     if (code >= 0)
         return code;
-    const struct string_list *networks = &dispatcher.config.security.allowed_callback_networks;
-    address_guard_init(&dispatcher.guard, networks->items, networks->count, &error);
+    address_guard_init(&dispatcher.guard, &dispatcher.config);
+    dispatcher.keyring = keyring_new(&dispatcher.config.security.secret_keys, &error);
+    ENSURE(dispatcher.keyring); /* checked at the start */
     /* Half each: neither can take what the other needs. */
     memory_pool_init(&dispatcher.tail_memory, dispatcher.config.dispatcher.memory_budget_bytes / 2);
     memory_pool_init(&dispatcher.catch_up_memory,
@@ -155,8 +158,10 @@ int main(int argc, char **argv)
     dispatcher_metrics_register(&dispatcher, metrics);
     const struct health health = {"/dispatcher/actuator/health", metrics, is_ready, &front};
     struct http_server *server =
-        health_server_new(&health, dispatcher.config.dispatcher.listen_address,
+        health_server_new(&health, &dispatcher.config, dispatcher.config.dispatcher.listen_address,
                           (uint16_t)dispatcher.config.dispatcher.port, &error);
+    if (server)
+        program_on_reload(reload, server);
     if (server && open_dispatcher(&dispatcher, &error) == 0) {
         atomic_store(&front.open, true);
         code = dispatch(&dispatcher);
@@ -171,6 +176,7 @@ int main(int argc, char **argv)
     kafka_names_fini(&dispatcher.names);
     address_guard_fini(&dispatcher.guard);
     trust_free(dispatcher.trust);
+    keyring_free(dispatcher.keyring);
     metrics_free(metrics);
     config_fini(&dispatcher.config);
     curl_global_cleanup();

@@ -3,7 +3,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#include "common/audit.h"
 #include "common/clock.h"
 #include "common/health.h"
 #include "common/log.h"
@@ -83,7 +82,7 @@ static int open_hub(struct hub *hub, bool (*stop_requested)(void), struct error 
     /* The pool's metadata, like that of all message topics, is fetched before it is needed. */
     message_topics_get(hub->message_topics, hub->names.pool);
     message_topics_warm_up(hub->message_topics, (int)hub->config.kafka.produce_timeout);
-    hub->view = view_new(&hub->config, &hub->names, &hub->layout, hub->message_topics,
+    hub->view = view_new(&hub->config, &hub->names, &hub->layout, hub->message_topics, hub->owners,
                          &hub->metrics.view, error);
     if (!hub->view)
         return -1;
@@ -112,6 +111,7 @@ static void close_hub(struct hub *hub, struct http_server *server)
         kafka_producer_drain(hub->producer, FLUSH_MS);
     http_server_free(server);
     view_free(hub->view);
+    owners_free(hub->owners);
     event_writer_free(hub->events);
     message_topics_free(hub->message_topics);
     kafka_producer_free(hub->events_producer);
@@ -126,8 +126,14 @@ static struct http_server *listen_for_requests(struct front *front, struct error
         .port = (uint16_t)config->hub.port,
         .threads = (unsigned)config->hub.threads,
         .connection_limit = (unsigned)config->hub.connection_limit,
+        .connection_limit_per_address = (unsigned)config->hub.connection_limit_per_address,
         .idle_timeout_seconds = (unsigned)(config->hub.idle_timeout / 1000),
+        .header_timeout_ms = config->hub.header_timeout,
+        .body_timeout_ms = config->hub.body_timeout,
+        .max_header_bytes = (size_t)config->hub.max_header_bytes,
         .max_body_bytes = (size_t)config->hub.max_body_bytes,
+        .tls = tls_files_of(config),
+        .hsts_max_age_ms = config->security.hsts_max_age,
         .handler = handle,
         .refuse = refuse,
         .context = front,
@@ -140,12 +146,14 @@ struct front *front_new(struct config *config, bool (*stop_requested)(void), str
     struct front *front = xcalloc(1, sizeof(*front));
     struct hub *hub = &front->hub;
     hub->config = *config;
+    address_guard_init(&hub->guard, &hub->config);
+    hub->keyring = keyring_new(&hub->config.security.secret_keys, error);
+    ENSURE(hub->keyring); /* the configuration was checked */
     front->metrics = metrics_new();
     hub_metrics_register(&hub->metrics, front->metrics);
     kafka_names_init(&hub->names, &hub->config);
     front->health = (struct health){"/hub/actuator/health", front->metrics, is_ready, front};
-    if (audit_open(&hub->config, error) == 0)
-        front->server = listen_for_requests(front, error);
+    front->server = listen_for_requests(front, error);
     if (!front->server || open_hub(hub, stop_requested, error) != 0) {
         front_free(front);
         return NULL;
@@ -154,6 +162,11 @@ struct front *front_new(struct config *config, bool (*stop_requested)(void), str
     log_info("hub.started", LOG_STR("public_url", hub->config.hub.public_url),
              LOG_INT("port", hub->config.hub.port), LOG_INT("shards", hub->layout.partitions));
     return front;
+}
+
+void front_reload(struct front *front)
+{
+    http_server_reload_certificate(front->server);
 }
 
 void front_free(struct front *front)
@@ -165,6 +178,8 @@ void front_free(struct front *front)
     close_hub(&front->hub, front->server);
     kafka_names_fini(&front->hub.names);
     metrics_free(front->metrics);
+    keyring_free(front->hub.keyring);
+    address_guard_fini(&front->hub.guard);
     config_fini(&front->hub.config);
     free(front);
 }

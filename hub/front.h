@@ -25,6 +25,10 @@ struct front;
  */
 struct front *front_new(struct config *config, bool (*stop_requested)(void), struct error *error);
 
+/** Reads again what may have changed, the TLS certificate, and opens the audit log again.
+ * Blocks on files. */
+void front_reload(struct front *front);
+
 /** Lets no more requests in, settles those under way (up to kafka.produce_timeout and
  * hub.view_timeout together), and frees. NULL is fine. */
 void front_free(struct front *front);

@@ -8,6 +8,11 @@ static bool stop_requested(void)
     return program_wait_for_stop(0);
 }
 
+static void reload(void *front)
+{
+    front_reload(front);
+}
+
 int main(int argc, char **argv)
 {
     struct config config;
@@ -19,6 +24,7 @@ int main(int argc, char **argv)
     struct front *front = front_new(&config, stop_requested, &error);
     code = 0;
     if (front) {
+        program_on_reload(reload, front);
         program_wait_for_stop(-1);
         log_info("hub.stopping");
         front_free(front);

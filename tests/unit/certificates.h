@@ -6,6 +6,8 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <stdio.h>
+#include <string.h>
 
 struct identity {
     EVP_PKEY *key;
@@ -23,6 +25,40 @@ static inline void certificate_extend(X509 *certificate, X509 *issuer, int name,
     X509_EXTENSION_free(extension);
 }
 
+/** A certificate without extensions, not signed yet. `subject`: as in "O=a" or "CN=b"; NULL: the
+ * caller adds it. It began a day (or, if that is over already, long) ago. */
+static inline struct identity identity_begin(const char *subject, long seconds,
+                                             const struct identity *issuer)
+{
+    static long serial;
+    struct identity identity = {EVP_EC_gen("P-256"), X509_new()};
+    X509 *certificate = identity.certificate;
+    X509_set_version(certificate, 2);
+    ASN1_INTEGER_set(X509_get_serialNumber(certificate), ++serial);
+    X509_gmtime_adj(X509_getm_notBefore(certificate), -86400 + (seconds < 0 ? 2 * seconds : 0));
+    X509_gmtime_adj(X509_getm_notAfter(certificate), seconds);
+    if (subject) {
+        char field[8];
+        size_t length = strcspn(subject, "=");
+        snprintf(field, sizeof(field), "%.*s", (int)length, subject);
+        X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), field, MBSTRING_UTF8,
+                                   (const unsigned char *)subject + length + 1, -1, -1, 0);
+    }
+    X509_set_pubkey(certificate, identity.key);
+    X509_set_issuer_name(certificate,
+                         X509_get_subject_name(issuer ? issuer->certificate : certificate));
+    return identity;
+}
+
+/** `issuer` NULL: signed by itself */
+static inline void identity_sign(struct identity *identity, const struct identity *issuer)
+{
+    EVP_PKEY *key = issuer ? issuer->key : identity->key;
+    if (!issuer)
+        X509_set_issuer_name(identity->certificate, X509_get_subject_name(identity->certificate));
+    assert_true(X509_sign(identity->certificate, key, EVP_sha256()) > 0);
+}
+
 /**
  * @param names    as in "DNS:a.example, IP:127.0.0.1"; NULL: an authority
  * @param seconds  from now until it ends; it began a day ago
@@ -31,26 +67,26 @@ static inline void certificate_extend(X509 *certificate, X509 *issuer, int name,
 static inline struct identity identity_new(const char *names, long seconds,
                                            const struct identity *issuer)
 {
-    static long serial;
-    struct identity identity = {EVP_EC_gen("P-256"), X509_new()};
-    X509 *certificate = identity.certificate;
-    X509_NAME *subject = X509_get_subject_name(certificate);
-    const char *common_name = names ? "server" : "authority";
-    X509_set_version(certificate, 2);
-    ASN1_INTEGER_set(X509_get_serialNumber(certificate), ++serial);
-    X509_gmtime_adj(X509_getm_notBefore(certificate), -86400);
-    X509_gmtime_adj(X509_getm_notAfter(certificate), seconds);
-    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)common_name, -1,
-                               -1, 0);
-    X509_set_issuer_name(certificate,
-                         issuer ? X509_get_subject_name(issuer->certificate) : subject);
-    X509_set_pubkey(certificate, identity.key);
-    X509 *signer = issuer ? issuer->certificate : certificate;
+    struct identity identity =
+        identity_begin(names ? "CN=server" : "CN=authority", seconds, issuer);
+    X509 *signer = issuer ? issuer->certificate : identity.certificate;
     if (names)
-        certificate_extend(certificate, signer, NID_subject_alt_name, names);
+        certificate_extend(identity.certificate, signer, NID_subject_alt_name, names);
     else
-        certificate_extend(certificate, signer, NID_basic_constraints, "critical,CA:TRUE");
-    assert_true(X509_sign(certificate, issuer ? issuer->key : identity.key, EVP_sha256()) > 0);
+        certificate_extend(identity.certificate, signer, NID_basic_constraints, "critical,CA:TRUE");
+    identity_sign(&identity, issuer);
+    return identity;
+}
+
+/** A client's; `purpose` as in "clientAuth", NULL: any. */
+static inline struct identity identity_new_client(const char *subject, long seconds,
+                                                  const char *purpose,
+                                                  const struct identity *issuer)
+{
+    struct identity identity = identity_begin(subject, seconds, issuer);
+    if (purpose)
+        certificate_extend(identity.certificate, issuer->certificate, NID_ext_key_usage, purpose);
+    identity_sign(&identity, issuer);
     return identity;
 }
 
@@ -65,6 +101,14 @@ static inline void identity_write(const struct identity *identity, const char *p
     FILE *file = fopen(path, "w");
     assert_non_null(file);
     assert_int_equal(PEM_write_X509(file, identity->certificate), 1);
+    fclose(file);
+}
+
+static inline void identity_write_key(const struct identity *identity, const char *path)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_int_equal(PEM_write_PrivateKey(file, identity->key, NULL, NULL, 0, NULL, NULL), 1);
     fclose(file);
 }
 

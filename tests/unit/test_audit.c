@@ -148,13 +148,12 @@ static void the_file_is_appended_to_and_not_for_everyone(void **state)
 
 static void a_file_that_was_moved_away_is_made_again(void **state)
 {
-    const struct config config = {.log.audit_file = path};
     (void)state;
     open_audit(path);
     audit_write(&entry);
     assert_int_equal(rename(path, moved), 0);
     audit_write(&entry);
-    audit_reopen(&config);
+    audit_reopen();
     audit_write(&entry);
     open_audit("");
     assert_int_equal(count_lines(read_path(moved)), 2);
@@ -163,19 +162,29 @@ static void a_file_that_was_moved_away_is_made_again(void **state)
 
 static void when_opening_fails_the_old_one_stays(void **state)
 {
+    (void)state;
+    open_audit(path);
+    assert_int_equal(rename(path, moved), 0);
+    assert_int_equal(mkdir(path, 0700), 0); /* where the file should be */
+    capture_start();
+    audit_reopen();
+    char *text = capture_stop();
+    assert_int_equal(rmdir(path), 0);
+    assert_non_null(strstr(text, "audit.not_reopened"));
+    audit_write(&entry);
+    open_audit("");
+    assert_int_equal(count_lines(read_path(moved)), 1);
+}
+
+static void a_file_that_cannot_be_opened_stops_the_start(void **state)
+{
     struct config config = {.log.audit_file = "/nowhere/audit.log"};
     struct error error;
     (void)state;
-    open_audit(path);
     assert_int_equal(audit_open(&config, &error), -1);
     assert_int_equal(error.code, ERROR_CONFIG);
     assert_non_null(strstr(error.message, "/nowhere/audit.log"));
-    capture_start();
-    audit_reopen(&config);
-    assert_non_null(strstr(capture_stop(), "audit.not_reopened"));
-    audit_write(&entry);
     open_audit("");
-    assert_int_equal(count_lines(read_path(path)), 1);
 }
 
 /* A full disk: what the file does not take is still said somewhere. */
@@ -195,12 +204,11 @@ static void what_the_file_does_not_take_goes_to_stderr(void **state)
 
 static void *write_and_reopen(void *context)
 {
-    const struct config config = {.log.audit_file = path};
     (void)context;
     for (int i = 0; i < 200; i++) {
         audit_write(&entry);
         if (i % 20 == 0)
-            audit_reopen(&config);
+            audit_reopen();
     }
     return NULL;
 }
@@ -259,6 +267,7 @@ int main(void)
         AUDIT_TEST(the_file_is_appended_to_and_not_for_everyone),
         AUDIT_TEST(a_file_that_was_moved_away_is_made_again),
         AUDIT_TEST(when_opening_fails_the_old_one_stays),
+        AUDIT_TEST(a_file_that_cannot_be_opened_stops_the_start),
         AUDIT_TEST(what_the_file_does_not_take_goes_to_stderr),
         AUDIT_TEST(threads_write_whole_lines_while_it_is_reopened),
     };

@@ -599,6 +599,10 @@ static void test_public_url(void **state)
     assert_public_url("", "http://127.0.0.1:9191/hub");
     setenv("WEBSUB_HUB_LISTEN_ADDRESS", "::1", 1);
     assert_public_url("", "http://[::1]:9191/hub");
+    setenv("WEBSUB_SECURITY_TLS_CERTIFICATE_FILE", "/certificate.pem", 1);
+    setenv("WEBSUB_SECURITY_TLS_KEY_FILE", "/key.pem", 1);
+    assert_public_url("", "https://[::1]:9191/hub");
+    assert_public_url("http://proxy.example", "http://proxy.example/hub");
 }
 
 static void test_instance_id(void **state)

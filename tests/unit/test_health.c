@@ -24,13 +24,16 @@ static int set_up(void **state)
 {
     (void)state;
     struct error error;
+    struct config config;
     log_init("test", LOG_ERROR, LOG_TEXT);
+    assert_int_equal(config_load(&config, NULL, &error), 0);
     health = (struct health){"/hub/actuator/health", metrics_new(), is_ready, &health};
     counter_add(metrics_counter(health.metrics, "websub_test_total", "Help.", NULL), 7);
     for (int i = 0; !server && i < 10; i++) {
         port = http_free_port();
-        server = health_server_new(&health, "127.0.0.1", port, &error);
+        server = health_server_new(&health, &config, "127.0.0.1", port, &error);
     }
+    config_fini(&config);
     return server ? 0 : -1;
 }
 

@@ -141,6 +141,60 @@ static int child_is_stopped_twice(void)
     return 4;
 }
 
+static void count_reload(void *context)
+{
+    ++*(int *)context;
+}
+
+static void check_order(void *context)
+{
+    int *counts = context;
+    counts[1] = counts[0] == 1 ? 1 : -1;
+}
+
+/* A hangup runs the hooks in their order, also one that came before the wait; and ends nothing. */
+static int child_reloads(void)
+{
+    int counts[2] = {0};
+    child_none();
+    if (program_wait_for_stop(0))
+        return 1;
+    program_on_reload(count_reload, counts);
+    program_on_reload(check_order, counts);
+    kill(getpid(), SIGHUP);
+    if (program_wait_for_stop(100) || counts[0] != 1 || counts[1] != 1)
+        return 2;
+    if (program_wait_for_stop(0) || counts[0] != 1)
+        return 3;
+    kill(getpid(), SIGHUP);
+    kill(getpid(), SIGTERM);
+    return program_wait_for_stop(-1) ? 0 : 4;
+}
+
+static int child_hangs_up_without_hooks(void)
+{
+    child_none();
+    kill(getpid(), SIGHUP);
+    return program_wait_for_stop(0) ? 1 : 0;
+}
+
+/* Who has not called program_start, as the command line, is ended by a hangup as ever. */
+static int child_hangs_up_without_start(void)
+{
+    signal(SIGHUP, SIG_DFL); /* whoever started this test may have ignored it */
+    program_wait_for_stop(0);
+    kill(getpid(), SIGHUP);
+    return 0;
+}
+
+static void test_reload(void **state)
+{
+    (void)state;
+    assert_int_equal(wait_code(start_child(child_reloads)), 0);
+    assert_int_equal(wait_code(start_child(child_hangs_up_without_hooks)), 0);
+    assert_int_equal(wait_code(start_child(child_hangs_up_without_start)), 128 + SIGHUP);
+}
+
 static void test_stop(void **state)
 {
     (void)state;
@@ -154,6 +208,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_options),
         cmocka_unit_test(test_process_state),
+        cmocka_unit_test(test_reload),
         cmocka_unit_test(test_stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

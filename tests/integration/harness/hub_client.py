@@ -2,9 +2,11 @@
 
 import http.client
 import socket
+import ssl
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import parse_qs, quote, urlencode
 
 FORM = "application/x-www-form-urlencoded"
@@ -52,6 +54,14 @@ class Answer:
         return self
 
 
+def open_connection(port: int, timeout: float, ca_file: Path | None = None) -> http.client.HTTPConnection:
+    """To a program on this machine; with `ca_file` by TLS, and its certificate must be of that authority."""
+    if ca_file is None:
+        return http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    context = ssl.create_default_context(cafile=ca_file)
+    return http.client.HTTPSConnection("127.0.0.1", port, timeout=timeout, context=context)
+
+
 class HubClient:
     """One keep-alive connection to one hub; not for use by two threads at once.
 
@@ -67,12 +77,14 @@ class HubClient:
         headers: dict[str, str] | None = None,
         path: str = "/hub",
         timeout: float = 30.0,
+        ca_file: Path | None = None,
     ):
         """`headers` go with every request: the credentials of whose client it is."""
         self.port = port
         self.path = path
         self.headers = headers or {}
         self._timeout = timeout
+        self._ca_file = ca_file
         self._connection: http.client.HTTPConnection | None = None
         self._last_used = 0.0
 
@@ -126,7 +138,7 @@ class HubClient:
         if time.monotonic() - self._last_used > self._REUSE_SECONDS:
             self.close()
         if self._connection is None:
-            self._connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self._timeout)
+            self._connection = open_connection(self.port, self._timeout, self._ca_file)
         try:
             sent = self._send(method, target, body, self.headers | (headers or {}))
             response = self._connection.getresponse()

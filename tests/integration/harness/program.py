@@ -8,7 +8,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from .hub_client import Answer
+from .hub_client import Answer, open_connection
 from .paths import bin_dir
 from .planted import MARK
 from .ports import free_port
@@ -51,8 +51,11 @@ def run_to_end(
 class Program(ManagedProcess):
     """A running hub, consolidator or dispatcher; `hub-0` is the first hub."""
 
-    def __init__(self, kind: str, index: int, settings: dict[str, str], directory: Path):
+    def __init__(
+        self, kind: str, index: int, settings: dict[str, str], directory: Path, ca_file: Path | None = None
+    ):
         self.kind = kind
+        self.ca_file = ca_file  # with TLS: whose certificate it must show
         self.port = free_port()
         name = f"{kind}-{index}"
         super().__init__(
@@ -83,7 +86,7 @@ class Program(ManagedProcess):
 
     def get(self, path: str) -> Answer:
         """GET on its port; raises OSError or http.client.HTTPException when it is not answered."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE)
+        connection = open_connection(self.port, DEADLINE, self.ca_file)
         try:
             connection.request("GET", path)
             response = connection.getresponse()

@@ -42,7 +42,10 @@ class Suite:
         consolidators: int = 1,
         dispatchers: int = 1,
         settings: dict[str, str] | None = None,
+        ca_file: Path | None = None,
     ):
+        """With `ca_file`, the settings make the programs speak TLS with certificates of that authority."""
+        self.ca_file = ca_file
         self.prefix = prefix
         self.settings = (
             _SETTINGS
@@ -52,9 +55,9 @@ class Suite:
         self.programs: dict[str, Program] = {}
         for kind, count in zip(KINDS, (hubs, consolidators, dispatchers)):
             for index in range(count):
-                program = Program(kind, index, self.settings, directory)
+                program = Program(kind, index, self.settings, directory, ca_file)
                 self.programs[program.name] = program
-        self.public_url = f"http://127.0.0.1:{self['hub-0'].port}/hub"
+        self.public_url = f"{'https' if ca_file else 'http'}://127.0.0.1:{self['hub-0'].port}/hub"
         for program in self.programs.values():
             program.env["WEBSUB_HUB_PUBLIC_URL"] = self.public_url
 
@@ -63,11 +66,12 @@ class Suite:
 
     def hub(self, index: int = 0, headers: dict[str, str] | None = None) -> HubClient:
         """A client of that hub with a connection and, as headers, credentials of its own."""
-        return HubClient(self[f"hub-{index}"].port, headers)
+        return HubClient(self[f"hub-{index}"].port, headers, ca_file=self.ca_file)
 
     def hubs(self) -> list[HubClient]:
         """A new client for each hub."""
-        return [HubClient(program.port) for program in self.programs.values() if program.kind == "hub"]
+        hubs = [program for program in self.programs.values() if program.kind == "hub"]
+        return [HubClient(program.port, ca_file=self.ca_file) for program in hubs]
 
     def start(self, *names: str) -> "Suite":
         """Starts what is not running, and returns when all of it is ready."""
