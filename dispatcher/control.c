@@ -130,7 +130,7 @@ static void serve(struct control *control, int timeout_ms)
         on_event(control, event);
         rd_kafka_event_destroy(event);
         event = rd_kafka_queue_poll(control->queue, 0);
-        if (event && control->mailbox.first)
+        if (event)
             mailbox_run(&control->mailbox, control);
     }
     mailbox_run(&control->mailbox, control);

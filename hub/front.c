@@ -169,6 +169,11 @@ void front_reload(struct front *front)
     http_server_reload_certificate(front->server);
 }
 
+int front_pending(struct front *front)
+{
+    return http_server_pending(front->server);
+}
+
 void front_free(struct front *front)
 {
     if (!front)

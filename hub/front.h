@@ -29,6 +29,9 @@ struct front *front_new(struct config *config, bool (*stop_requested)(void), str
  * Blocks on files. */
 void front_reload(struct front *front);
 
+/** Requests that are waiting for something, or whose answers are not sent yet. Thread-safe. */
+int front_pending(struct front *front);
+
 /** Lets no more requests in, settles those under way (up to kafka.produce_timeout and
  * hub.view_timeout together), and frees. NULL is fine. */
 void front_free(struct front *front);

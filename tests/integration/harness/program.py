@@ -18,18 +18,18 @@ from .wait import DEADLINE, wait_for
 KINDS = ("hub", "consolidator", "dispatcher")
 
 _SANITIZER_EXIT_CODE = 99
+SANITIZERS = {
+    "ASAN_OPTIONS": f"exitcode={_SANITIZER_EXIT_CODE}:detect_leaks=1",
+    "UBSAN_OPTIONS": f"exitcode={_SANITIZER_EXIT_CODE}:print_stacktrace=1",
+    "TSAN_OPTIONS": f"exitcode={_SANITIZER_EXIT_CODE}",
+}
 _SANITIZER_REPORT = re.compile(r".*(ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|: runtime error: )")
 
 
 def clean_environment(settings: dict[str, str]) -> dict[str, str]:
     """Our environment without anybody's WEBSUB_… settings, with the given ones, and loud sanitizers."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("WEBSUB_")}
-    sanitizers = {
-        "ASAN_OPTIONS": f"exitcode={_SANITIZER_EXIT_CODE}:detect_leaks=1",
-        "UBSAN_OPTIONS": f"exitcode={_SANITIZER_EXIT_CODE}:print_stacktrace=1",
-        "TSAN_OPTIONS": f"exitcode={_SANITIZER_EXIT_CODE}",
-    }
-    return sanitizers | inherited | settings
+    return SANITIZERS | inherited | settings
 
 
 def run_to_end(
