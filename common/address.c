@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/panic.h"
-
 /* An address without port: 4 or 16 bytes in network byte order. */
 struct plain {
     int family;
@@ -135,8 +133,10 @@ static const char *special_name(const struct plain *plain)
     const char *name = find_special(special_ipv6, COUNT(special_ipv6), plain->bytes);
     if (name)
         return name;
-    if (memcmp(plain->bytes, compatible_prefix, sizeof(compatible_prefix)) == 0)
-        return find_special(special_ipv4, COUNT(special_ipv4), plain->bytes + 12);
+    if (memcmp(plain->bytes, compatible_prefix, sizeof(compatible_prefix)) == 0) {
+        name = find_special(special_ipv4, COUNT(special_ipv4), plain->bytes + 12);
+        return name ? name : "Deprecated IPv4-Compatible (RFC 4291)";
+    }
     /* Global unicast has been given out from 2000::/3 only (RFC 4291, section 2.4). */
     return plain->bytes[0] >> 5 == 1 ? NULL : "Not global unicast (RFC 4291)";
 }
@@ -249,16 +249,54 @@ bool address_is_public(const struct sockaddr *address)
     return address_special_name(address) == NULL;
 }
 
-void address_format(const struct sockaddr *address, char text[ADDRESS_TEXT_SIZE])
+/** Where the IPv4 address begins in an IPv6 one that wraps it; -1: it does not. */
+static int embedded_at(const uint8_t bytes[16])
 {
-    const void *bytes = NULL;
+    static const uint8_t nat64[12] = {0x00, 0x64, 0xff, 0x9b};
+    static const uint8_t six_to_four[2] = {0x20, 0x02};
+    static const uint8_t teredo[4] = {0x20, 0x01};
+    /* Of ::/96, but no IPv4 address in it: the unspecified one and loopback. */
+    static const uint8_t own[15];
+    if (memcmp(bytes, own, sizeof(own)) == 0 && bytes[15] <= 1)
+        return -1;
+    if (memcmp(bytes, compatible_prefix, sizeof(compatible_prefix)) == 0 ||
+        memcmp(bytes, nat64, sizeof(nat64)) == 0 || memcmp(bytes, teredo, sizeof(teredo)) == 0)
+        return 12;
+    return memcmp(bytes, six_to_four, sizeof(six_to_four)) == 0 ? 2 : -1;
+}
+
+bool address_embedded(const struct sockaddr *address, struct sockaddr_in *embedded)
+{
+    struct plain plain;
+    if (!read_sockaddr(address, &plain) || plain.family != AF_INET6)
+        return false;
+    int at = embedded_at(plain.bytes);
+    if (at < 0)
+        return false;
+    *embedded = (struct sockaddr_in){.sin_family = AF_INET};
+    memcpy(&embedded->sin_addr, plain.bytes + at, 4);
+    if (plain.bytes[0] == 0x20 && plain.bytes[1] == 0x01)
+        embedded->sin_addr.s_addr ^= UINT32_MAX; /* Teredo writes it inverted (RFC 4380) */
+    return true;
+}
+
+uint16_t address_port(const struct sockaddr *address)
+{
+    in_port_t port = 0;
     if (address->sa_family == AF_INET)
-        bytes = &((const struct sockaddr_in *)address)->sin_addr;
+        memcpy(&port, (const char *)address + offsetof(struct sockaddr_in, sin_port), sizeof(port));
     else if (address->sa_family == AF_INET6)
-        bytes = &((const struct sockaddr_in6 *)address)->sin6_addr;
-    text[0] = '\0';
-    if (bytes)
-        inet_ntop(address->sa_family, bytes, text, ADDRESS_TEXT_SIZE);
+        memcpy(&port, (const char *)address + offsetof(struct sockaddr_in6, sin6_port),
+               sizeof(port));
+    return ntohs(port);
+}
+
+void address_write(const struct sockaddr *address, char text[ADDRESS_TEXT_SIZE])
+{
+    struct plain plain;
+    if (!read_sockaddr(address, &plain) ||
+        !inet_ntop(plain.family, plain.bytes, text, ADDRESS_TEXT_SIZE))
+        memcpy(text, "?", sizeof("?"));
 }
 
 bool address_text_valid(const char *text)
@@ -278,38 +316,4 @@ bool address_text_is_loopback(const char *text)
     static const uint8_t loopback_ipv6[16] = {[15] = 1};
     return plain.family == AF_INET ? plain.bytes[0] == 127
                                    : memcmp(plain.bytes, loopback_ipv6, 16) == 0;
-}
-
-int address_guard_init(struct address_guard *guard, char *const *networks, size_t count,
-                       struct error *error)
-{
-    guard->allowed = xcalloc(count, sizeof(*guard->allowed));
-    guard->count = count;
-    for (size_t i = 0; i < count; i++) {
-        if (address_network_parse(networks[i], &guard->allowed[i], error) != 0) {
-            address_guard_fini(guard);
-            return -1;
-        }
-    }
-    return 0;
-}
-
-void address_guard_fini(struct address_guard *guard)
-{
-    free(guard->allowed);
-    *guard = (struct address_guard){0};
-}
-
-bool address_guard_permits(const struct address_guard *guard, const struct sockaddr *address)
-{
-    struct plain plain;
-    if (!read_sockaddr(address, &plain))
-        return false;
-    if (!special_name(&plain))
-        return true;
-    for (size_t i = 0; i < guard->count; i++) {
-        if (network_contains(&guard->allowed[i], &plain))
-            return true;
-    }
-    return false;
 }

@@ -1,7 +1,6 @@
 /**
- * Which network addresses may be dialled: the guard against server-side request forgery. It judges
- * the address that is really connected to, after DNS (libcurl: CURLOPT_OPENSOCKETFUNCTION), because
- * a name can resolve to something else a moment later.
+ * Network addresses, networks and ports: how they are written, and which are globally reachable.
+ * What may be dialled is decided by address_guard.h.
  *
  * An IPv4-mapped IPv6 address (::ffff:a.b.c.d) is treated as the IPv4 address everywhere here: that
  * is what the kernel dials. All functions are pure and may be called from any thread.
@@ -9,6 +8,7 @@
 #ifndef WEBSUB_COMMON_ADDRESS_H
 #define WEBSUB_COMMON_ADDRESS_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -47,25 +47,23 @@ const char *address_special_name(const struct sockaddr *address);
  * public. */
 bool address_is_public(const struct sockaddr *address);
 
-#define ADDRESS_TEXT_SIZE 48
-/** The address in numbers, without the port; "" for other families. */
-void address_format(const struct sockaddr *address, char text[ADDRESS_TEXT_SIZE]);
+/**
+ * Whether the address wraps an IPv4 address that a translator or tunnel on the way would unwrap:
+ * NAT64 (64:ff9b::/96), 6to4, Teredo (the client's), IPv4-compatible. `embedded` gets it, with port
+ * 0. Not those of local-use NAT64 prefixes: where they have it only their operator knows.
+ */
+bool address_embedded(const struct sockaddr *address, struct sockaddr_in *embedded);
+
+/** 0 for other families than IPv4 and IPv6. */
+uint16_t address_port(const struct sockaddr *address);
+
+#define ADDRESS_TEXT_SIZE INET6_ADDRSTRLEN
+/** Writes it for people, without port. */
+void address_write(const struct sockaddr *address, char text[ADDRESS_TEXT_SIZE]);
 
 /** Whether `text` is a literal IPv4 or IPv6 address (no name, port, brackets or zone). */
 bool address_text_valid(const char *text);
 /** Whether `text` is a literal loopback address: 127.0.0.0/8 or ::1. */
 bool address_text_is_loopback(const char *text);
-
-/** Public addresses plus what the operator allowed. Zero-initialised permits public ones only. */
-struct address_guard {
-    struct address_network *allowed; /**< owned */
-    size_t count;
-};
-
-/** Fills the guard from CIDR texts. On failure `*guard` needs no cleanup. */
-int address_guard_init(struct address_guard *guard, char *const *networks, size_t count,
-                       struct error *error);
-void address_guard_fini(struct address_guard *guard);
-bool address_guard_permits(const struct address_guard *guard, const struct sockaddr *address);
 
 #endif

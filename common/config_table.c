@@ -266,17 +266,19 @@ const struct config_entry config_table[] = {
          "Networks (CIDR) that callbacks may be in although they are private, loopback or otherwise "
          "not public."),
     LIST(security, denied_callback_networks, NETWORK, "",
-         "Networks (CIDR) that callbacks may not be in, whatever else allows it."),
+         "Networks (CIDR) that callbacks may not be in, public ones too, whatever else allows it."),
     LIST(security, allowed_callback_ports, PORT, "",
          "Ports that callbacks may have, as \"443\" or \"8000-8999\". Empty: all."),
     LIST(security, denied_callback_ports, PORT, "",
          "Ports that callbacks may not have, whatever else allows it."),
-    BOOLEAN(security, require_https_callbacks, "false", "Whether callbacks must be https URLs."),
+    BOOLEAN(security, require_https_callbacks, "false",
+            "Whether callbacks must be https URLs. Existing subscriptions with others are not called any "
+            "more; they wait until their lease ends."),
     LIST(security, secret_keys, PROPERTY, "",
          "Keys that subscriptions' secrets are encrypted with in Kafka (AES-256-GCM), as \"id=base64 of 32 "
-         "bytes\": the first encrypts, all decrypt. An item may be \"file:PATH\", a file with such a line "
-         "for each key. The id \"mosip\" is for secrets that MOSIP's hub encrypted, and only decrypts. "
-         "Empty: secrets are not encrypted."),
+         "bytes\": the first encrypts, all decrypt (docs/secrets.md). All programs need them. An item may be "
+         "\"file:PATH\", a file with such a line for each key. The id \"mosip\" is for secrets that MOSIP's "
+         "hub encrypted, and only decrypts. Empty: secrets are not encrypted."),
     TEXT(security, extra_ca_file, 0, 4096, "",
          "PEM file with certificates of authorities that callbacks' TLS certificates may be signed by, "
          "beside the system's; also for the providers of auth. Read at the start."),

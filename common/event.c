@@ -60,8 +60,11 @@ char *event_encode(const struct event *event, size_t *length)
     json_put_string(object, "topic", event->topic);
     json_put_string(object, "callback", event->callback);
     json_put_string(object, "request", event->request_id);
-    json_put_string(object, "secret", event->secret);
+    stored_secret_put(object, &event->secret);
     json_put_string(object, "reason", event->reason);
+    json_put_string(object, "owner", event->owner);
+    if (event->by_operator)
+        json_object_set_new(object, "operator", json_true());
     if (event->location.kafka_topic) {
         json_put_string(object, "kafka_topic", event->location.kafka_topic);
         json_put_integer(object, "partition", event->location.partition);
@@ -135,8 +138,10 @@ int event_decode(const void *value, size_t length, struct event *event, struct e
     event->topic = json_take_string(object, "topic", &problem);
     event->callback = json_take_string(object, "callback", &problem);
     event->request_id = json_take_string(object, "request", &problem);
-    event->secret = json_take_string(object, "secret", &problem);
+    stored_secret_take(object, &event->secret, &problem);
     event->reason = json_take_string(object, "reason", &problem);
+    event->owner = json_take_string(object, "owner", &problem);
+    event->by_operator = json_take_bool(object, "operator", &problem);
     event->location.kafka_topic = json_take_string(object, "kafka_topic", &problem);
     int64_t partition = json_take_integer(object, "partition", 0, &problem);
     event->location.partition = partition < 0 || partition > INT32_MAX ? -1 : (int32_t)partition;
@@ -183,8 +188,9 @@ void event_fini(struct event *event)
     free(event->topic);
     free(event->callback);
     free(event->request_id);
-    free(event->secret);
+    stored_secret_fini(&event->secret);
     free(event->reason);
+    free(event->owner);
     location_fini(&event->location);
     memset(event, 0, sizeof(*event));
 }

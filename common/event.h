@@ -13,20 +13,22 @@
 #ifndef WEBSUB_COMMON_EVENT_H
 #define WEBSUB_COMMON_EVENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "common/error.h"
 #include "common/location.h"
 #include "common/signature.h"
+#include "common/stored_secret.h"
 
 enum event_type {
     EVENT_TOPIC_REGISTERED,   /**< location */
     EVENT_TOPIC_DEREGISTERED, /**< */
     EVENT_TOPIC_ENDED, /**< a copy in every partition: ends the topic's subscriptions there */
     EVENT_SUBSCRIPTION_REQUESTED,   /**< request, secret?, method?, max_in_flight?, lease_seconds,
-                                       location */
-    EVENT_UNSUBSCRIPTION_REQUESTED, /**< request */
+                                       location, owner?, operator?, reason? = why it is denied */
+    EVENT_UNSUBSCRIPTION_REQUESTED, /**< request, owner?, operator?, reason? likewise */
     EVENT_SUBSCRIPTION_VERIFIED,   /**< request, at = start of the lease, offset = start position */
     EVENT_SUBSCRIPTION_REFUSED,    /**< request, reason: not verified, nothing changes */
     EVENT_UNSUBSCRIPTION_VERIFIED, /**< request */
@@ -50,8 +52,10 @@ struct event {
     char *topic;
     char *callback; /**< of events about subscriptions */
     char *request_id;
-    char *secret;
+    struct stored_secret secret; /**< bound to the subscription (keyring.h) */
     char *reason;
+    char *owner;      /**< name of who asks; NULL: without authentication */
+    bool by_operator; /**< who asks may change others' subscriptions */
     struct location location;
     int64_t lease_seconds;
     int method;            /**< enum signature_method, or -1: the dispatcher's default */

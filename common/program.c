@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "common/audit.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/panic.h"
@@ -156,6 +157,11 @@ int program_start(int argc, char **argv, const char *name, const char *summary,
         return EXIT_DONE;
     }
     log_init(name, config->log.level, config->log.format);
+    if (audit_open(config, &error) != 0) {
+        fprintf(stderr, "%s: %s\n", name, error.message);
+        config_fini(config);
+        return EXIT_USAGE;
+    }
     raise_file_limit();
     set_up_signals();
     return EXIT_GO_ON;

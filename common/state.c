@@ -40,6 +40,12 @@ static void put_positive(json_t *object, const char *name, int64_t value)
         json_put_integer(object, name, value);
 }
 
+static void put_true(json_t *object, const char *name, bool value)
+{
+    if (value)
+        json_object_set_new(object, name, json_true());
+}
+
 char *state_encode_topic(const struct topic_state *topic, size_t *length)
 {
     json_t *object = json_object();
@@ -55,11 +61,14 @@ static json_t *encode_pending(const struct pending_request *request)
     json_t *object = json_object();
     json_put_string(object, "request", request->request_id);
     json_put_string(object, "mode", request->unsubscribe ? "unsubscribe" : "subscribe");
-    json_put_string(object, "secret", request->secret);
+    stored_secret_put(object, &request->secret);
     put_method(object, request->method);
     put_positive(object, "max_in_flight", request->max_in_flight);
     json_put_integer(object, "lease_seconds", request->lease_seconds);
     json_put_integer(object, "requested_at", request->requested_at_ms);
+    json_put_string(object, "owner", request->owner);
+    put_true(object, "operator", request->by_operator);
+    json_put_string(object, "denial", request->denial);
     put_location(object, &request->location);
     return object;
 }
@@ -71,7 +80,7 @@ char *state_encode_subscription(const struct subscription_state *s, size_t *leng
     json_put_string(object, "topic", s->topic);
     json_put_string(object, "callback", s->callback);
     json_put_string(object, "status", status_names[s->status]);
-    json_put_string(object, "secret", s->secret);
+    stored_secret_put(object, &s->secret);
     put_method(object, s->method);
     put_positive(object, "max_in_flight", s->max_in_flight);
     json_put_integer(object, "created_at", s->created_at_ms);
@@ -82,11 +91,11 @@ char *state_encode_subscription(const struct subscription_state *s, size_t *leng
         json_put_integer(object, "offset", s->position.offset);
         json_put_integer(object, "set", s->position.set);
         json_put_integer(object, "base", s->position.base);
-        if (s->position.detached)
-            json_object_set_new(object, "detached", json_true());
+        put_true(object, "detached", s->position.detached);
         put_positive(object, "resumed", s->resumed);
     }
     json_put_string(object, "reason", s->reason);
+    json_put_string(object, "owner", s->owner);
     put_location(object, &s->location);
     if (s->pending_count > 0) {
         json_t *pending = json_array();
@@ -156,13 +165,16 @@ static void decode_pending(const json_t *object, struct pending_request *request
         request->unsubscribe = strcmp(mode, "unsubscribe") == 0;
     free(id);
     free(mode);
-    request->secret = json_take_string(object, "secret", problem);
+    stored_secret_take(object, &request->secret, problem);
     request->method = take_method(object, problem);
     request->max_in_flight =
         json_take_bounded(object, "max_in_flight", RECORD_MAX_IN_FLIGHT, problem);
     request->lease_seconds =
         json_take_bounded(object, "lease_seconds", RECORD_MAX_SECONDS, problem);
     request->requested_at_ms = json_take_bounded(object, "requested_at", RECORD_MAX_MS, problem);
+    request->owner = json_take_string(object, "owner", problem);
+    request->by_operator = json_take_bool(object, "operator", problem);
+    request->denial = json_take_string(object, "denial", problem);
     take_location(object, &request->location, problem);
     if (!request->unsubscribe && (!request->location.kafka_topic || request->lease_seconds == 0))
         error_set(problem, ERROR_INVALID, false,
@@ -205,7 +217,7 @@ static struct subscription_state *decode_subscription(const json_t *object, stru
     s->topic = json_take_string(object, "topic", problem);
     s->callback = json_take_string(object, "callback", problem);
     decode_status(object, s, problem);
-    s->secret = json_take_string(object, "secret", problem);
+    stored_secret_take(object, &s->secret, problem);
     s->method = take_method(object, problem);
     s->max_in_flight = json_take_bounded(object, "max_in_flight", RECORD_MAX_IN_FLIGHT, problem);
     s->created_at_ms = json_take_bounded(object, "created_at", RECORD_MAX_MS, problem);
@@ -218,6 +230,7 @@ static struct subscription_state *decode_subscription(const json_t *object, stru
     s->position.detached = json_take_bool(object, "detached", problem);
     s->resumed = json_take_bounded(object, "resumed", INT64_MAX, problem);
     s->reason = json_take_string(object, "reason", problem);
+    s->owner = json_take_string(object, "owner", problem);
     take_location(object, &s->location, problem);
     decode_all_pending(json_object_get(object, "pending"), s, problem);
     if (problem->code != ERROR_NONE)
@@ -325,7 +338,9 @@ void topic_state_free(struct topic_state *topic)
 
 void pending_request_fini(struct pending_request *request)
 {
-    free(request->secret);
+    stored_secret_fini(&request->secret);
+    free(request->owner);
+    free(request->denial);
     location_fini(&request->location);
 }
 
@@ -338,8 +353,9 @@ void subscription_state_free(struct subscription_state *subscription)
     free(subscription->pending);
     free(subscription->topic);
     free(subscription->callback);
-    free(subscription->secret);
+    stored_secret_fini(&subscription->secret);
     free(subscription->reason);
+    free(subscription->owner);
     location_fini(&subscription->location);
     free(subscription);
 }

@@ -21,6 +21,7 @@
 #include "common/id.h"
 #include "common/location.h"
 #include "common/signature.h"
+#include "common/stored_secret.h"
 
 #define STATE_PROGRESS_KEY "progress"
 
@@ -45,11 +46,14 @@ enum subscription_status {
 struct pending_request {
     char request_id[ID_UUID_SIZE];
     bool unsubscribe;
-    char *secret;          /**< NULL: none */
+    struct stored_secret secret;
     int method;            /**< as in event.h */
     int64_t max_in_flight; /**< as in event.h */
     int64_t lease_seconds;
     int64_t requested_at_ms;
+    char *owner;      /**< as in event.h */
+    bool by_operator; /**< as in event.h */
+    char *denial;     /**< why it is not to be verified but denied; NULL: it is to be verified */
     struct location location;
 };
 
@@ -69,7 +73,7 @@ struct subscription_state {
     char *topic;
     char *callback;
     enum subscription_status status;
-    char *secret;          /**< NULL: none */
+    struct stored_secret secret;
     int method;            /**< as in event.h */
     int64_t max_in_flight; /**< as in event.h */
     int64_t created_at_ms;
@@ -78,6 +82,7 @@ struct subscription_state {
     int64_t lease_end_ms;
     int64_t resumed; /**< event of the last operator's command to try again at once, 0: none */
     char *reason;    /**< why suspended or ending */
+    char *owner;     /**< name of who made it, and alone may change it; NULL: anybody may */
     struct location location;
     struct position position;
     struct pending_request *pending; /**< NULL when pending_count is 0 */

@@ -147,6 +147,22 @@ static void append_lower(struct buffer *out, const char *text)
         *c = (char)tolower((unsigned char)*c);
 }
 
+bool url_is_https(const char *url)
+{
+    return strncasecmp(url, "https://", 8) == 0;
+}
+
+uint16_t url_port(const char *url)
+{
+    struct parts parts;
+    struct error ignored;
+    if (parse(url, &parts, &ignored) != 0)
+        return 0;
+    int port = atoi(parts.port); /* from 1 to 65535: check_parts */
+    parts_fini(&parts);
+    return (uint16_t)port;
+}
+
 int url_origin(const char *url, struct buffer *out)
 {
     struct parts parts;

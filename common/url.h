@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/buffer.h"
 #include "common/error.h"
@@ -35,6 +36,11 @@ int topic_check(const char *topic, struct error *error);
  * is there byte for byte (WebSub section 5.1: never overwriting same-named parameters).
  */
 void url_append_query(struct buffer *out, const char *url, const char *parameters);
+
+/** Whether the scheme is https; of a URL that was checked, else it is http. */
+bool url_is_https(const char *url);
+/** The port of a URL that was checked, or its scheme's; 0 when it is none of ours. */
+uint16_t url_port(const char *url);
 
 /**
  * Writes scheme://host:port in lower case with the port always present, e.g.

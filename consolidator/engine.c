@@ -60,7 +60,7 @@ static int load_partitions(struct engine *engine, const rd_kafka_topic_partition
         numbers[i] = list->elems[i].partition;
         close_partition(engine, numbers[i]);
         engine->partitions[numbers[i]] =
-            partition_new(numbers[i], engine->config->consolidator.resume_window);
+            partition_new(numbers[i], engine->config->consolidator.resume_window, engine->keyring);
     }
     int result = state_loader_load(engine->loader, numbers, (size_t)list->cnt, LOAD_MS,
                                    on_state_record, engine, error);
@@ -98,6 +98,17 @@ static int open_partitions(struct engine *engine, rd_kafka_topic_partition_list_
     return 0;
 }
 
+static void count_secrets(const struct engine *engine)
+{
+    size_t size = secrets_count_size(engine->keyring);
+    int64_t *counts = xcalloc(size, sizeof(*counts));
+    for (int32_t i = 0; i < engine->partition_count; i++)
+        for (size_t j = 0; engine->partitions[i] && j < size; j++)
+            counts[j] += engine->partitions[i]->secrets[j];
+    secrets_gauges_set(engine->metrics->secrets, counts);
+    free(counts);
+}
+
 static void count_entities(struct engine *engine)
 {
     int64_t partitions = 0, subscriptions = 0, topics = 0;
@@ -111,6 +122,7 @@ static void count_entities(struct engine *engine)
     gauge_set(engine->metrics->partitions, partitions);
     gauge_set(engine->metrics->subscriptions, subscriptions);
     gauge_set(engine->metrics->topics, topics);
+    count_secrets(engine);
 }
 
 /**
@@ -309,12 +321,13 @@ static int join(struct engine *engine, struct error *error)
 }
 
 struct engine *engine_new(const struct config *config, const struct kafka_names *names,
-                          int32_t partitions, const struct engine_metrics *metrics,
-                          struct error *error)
+                          int32_t partitions, const struct keyring *keyring,
+                          const struct engine_metrics *metrics, struct error *error)
 {
     struct engine *engine = xcalloc(1, sizeof(*engine));
     engine->config = config;
     engine->names = names;
+    engine->keyring = keyring;
     engine->metrics = metrics;
     engine->partition_count = partitions;
     engine->partitions = xcalloc((size_t)partitions, sizeof(*engine->partitions));

@@ -23,7 +23,9 @@
 #include <stdbool.h>
 
 #include "common/kafka.h"
+#include "common/keyring.h"
 #include "common/metrics.h"
+#include "consolidator/secrets.h"
 
 struct engine;
 
@@ -37,12 +39,13 @@ struct engine_metrics {
     struct gauge *partitions;
     struct gauge *subscriptions;
     struct gauge *topics;
+    struct secrets_gauges *secrets;
 };
 
-/** Makes handles and joins the group. */
+/** Makes handles and joins the group. All arguments are borrowed. */
 struct engine *engine_new(const struct config *config, const struct kafka_names *names,
-                          int32_t partitions, const struct engine_metrics *metrics,
-                          struct error *error);
+                          int32_t partitions, const struct keyring *keyring,
+                          const struct engine_metrics *metrics, struct error *error);
 
 /**
  * Works until `*stop` (0), or until something fails that new handles may mend (-1, `*error`): free

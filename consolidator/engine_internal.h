@@ -10,6 +10,7 @@
 struct engine {
     const struct config *config;
     const struct kafka_names *names;
+    const struct keyring *keyring;
     const struct engine_metrics *metrics;
     rd_kafka_t *consumer;
     rd_kafka_t *producer; /* transactional */

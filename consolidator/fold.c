@@ -47,11 +47,14 @@ static void pending_add(struct subscription_state *s, const struct event *event)
     memset(request, 0, sizeof(*request));
     memcpy(request->request_id, event->request_id, ID_UUID_SIZE);
     request->unsubscribe = event->type == EVENT_UNSUBSCRIPTION_REQUESTED;
-    request->secret = xstrdup_or_null(event->secret);
+    stored_secret_copy(&request->secret, &event->secret);
     request->method = event->method;
     request->max_in_flight = event->max_in_flight;
     request->lease_seconds = event->lease_seconds;
     request->requested_at_ms = event->at_ms;
+    request->owner = xstrdup_or_null(event->owner);
+    request->by_operator = event->by_operator;
+    request->denial = xstrdup_or_null(event->reason);
     location_copy(&request->location, &event->location);
 }
 
@@ -73,8 +76,9 @@ static enum fold_outcome end_subscription(struct subscription_state **state)
         return FOLD_REMOVED;
     }
     s->status = SUBSCRIPTION_REQUESTED;
-    set_string(&s->secret, NULL);
+    stored_secret_fini(&s->secret);
     set_string(&s->reason, NULL);
+    set_string(&s->owner, NULL);
     location_fini(&s->location);
     memset(&s->position, 0, sizeof(s->position));
     s->method = -1;
@@ -83,11 +87,25 @@ static enum fold_outcome end_subscription(struct subscription_state **state)
     return FOLD_CHANGED;
 }
 
+static bool is_verified(const struct subscription_state *s)
+{
+    return s->status == SUBSCRIPTION_ACTIVE || s->status == SUBSCRIPTION_SUSPENDED ||
+           s->status == SUBSCRIPTION_LAPSED;
+}
+
+/** Whether one who asks as `owner` may change the subscription. */
+static bool may_change(const struct subscription_state *s, const char *owner, bool by_operator)
+{
+    return !is_verified(s) || !s->owner || !owner || by_operator || strcmp(s->owner, owner) == 0;
+}
+
 static enum fold_outcome on_requested(struct subscription_state **state, const struct event *event)
 {
     struct subscription_state *s = *state;
     if (s && pending_find(s, event) >= 0)
         return FOLD_IGNORED;
+    if (s && !may_change(s, event->owner, event->by_operator))
+        return FOLD_DENIED;
     if (!s) {
         s = xcalloc(1, sizeof(*s));
         id_subscription(event->topic, event->callback, s->id);
@@ -113,10 +131,11 @@ static void start_position(struct subscription_state *s, const struct location *
     s->position.detached = false;
 }
 
-static bool is_verified(const struct subscription_state *s)
+/** Settles a request, for which another's was verified while it waited, by dropping it. */
+static enum fold_outcome drop_overtaken(struct subscription_state *s, size_t index)
 {
-    return s->status == SUBSCRIPTION_ACTIVE || s->status == SUBSCRIPTION_SUSPENDED ||
-           s->status == SUBSCRIPTION_LAPSED;
+    pending_remove_through(s, index);
+    return FOLD_CHANGED;
 }
 
 static enum fold_outcome on_verified(struct subscription_state *s, const struct event *event,
@@ -126,10 +145,15 @@ static enum fold_outcome on_verified(struct subscription_state *s, const struct 
     if (index < 0 || s->pending[index].unsubscribe)
         return FOLD_IGNORED;
     struct pending_request *request = &s->pending[index];
+    if (!may_change(s, request->owner, request->by_operator))
+        return drop_overtaken(s, (size_t)index);
     /* A topic that was deregistered and registered again may lie elsewhere: a new beginning. */
     if (!is_verified(s) || !location_equal(&s->location, &request->location))
         start_position(s, &request->location, event->offset, sequence);
-    set_string(&s->secret, xstrdup_or_null(request->secret));
+    if (request->owner && (!is_verified(s) || !s->owner))
+        set_string(&s->owner, xstrdup(request->owner));
+    stored_secret_fini(&s->secret);
+    stored_secret_copy(&s->secret, &request->secret);
     set_string(&s->reason, NULL);
     s->method = request->method;
     s->max_in_flight = request->max_in_flight;
@@ -157,6 +181,9 @@ static enum fold_outcome on_unsubscribed(struct subscription_state **state,
     int index = pending_find(*state, event);
     if (index < 0 || !(*state)->pending[index].unsubscribe)
         return FOLD_IGNORED;
+    const struct pending_request *request = &(*state)->pending[index];
+    if (!may_change(*state, request->owner, request->by_operator))
+        return drop_overtaken(*state, (size_t)index);
     pending_remove_through(*state, (size_t)index);
     return end_subscription(state);
 }

@@ -11,6 +11,9 @@
  * no effect.
  *  - A renewal (active, suspended or lapsed) keeps the position; a first verification sets it, and
  * so does one after an unsubscription, since that left no state.
+ *  - Only its owner or an operator changes a subscription; who it is first verified for is its
+ * owner. A request of somebody else is denied. (The hub denies what its view shows; this holds when
+ * the view was late.) Requests made without authentication pass, and leave the owner what it is.
  *  - An event that does not fit the state is ignored: events may come twice.
  */
 #ifndef WEBSUB_CONSOLIDATOR_FOLD_H
@@ -22,6 +25,7 @@
 enum fold_outcome {
     FOLD_IGNORED, /**< does not fit the state: nothing changed */
     FOLD_CHANGED, /**< `*state` is the new state */
+    FOLD_DENIED,  /**< a request for what is another's: nothing changed */
     FOLD_REMOVED, /**< `*state` was freed and is NULL: a tombstone is to be written */
 };
 

@@ -18,6 +18,7 @@ struct consolidator {
     struct config config;
     struct kafka_names names;
     struct kafka_layout layout;
+    struct keyring *keyring;
     struct engine_metrics metrics;
     atomic_bool stop;
     atomic_bool joined;
@@ -65,7 +66,7 @@ static bool run_engine(struct consolidator *consolidator)
     int result = -1;
     struct engine *engine =
         engine_new(&consolidator->config, &consolidator->names, consolidator->layout.partitions,
-                   &consolidator->metrics, &error);
+                   consolidator->keyring, &consolidator->metrics, &error);
     if (engine)
         result = engine_run(engine, &consolidator->stop, &consolidator->joined, &error);
     atomic_store(&consolidator->joined, false);
@@ -105,6 +106,11 @@ static int consolidate(struct consolidator *consolidator)
     return atomic_load(&consolidator->failed) ? 1 : 0;
 }
 
+static int check_config(const struct config *config, struct error *error)
+{
+    return keyring_check_config(config, error) == 0 ? tls_files_check(config, error) : -1;
+}
+
 static void reload(void *server)
 {
     http_server_reload_certificate(server);
@@ -115,12 +121,15 @@ int main(int argc, char **argv)
     struct consolidator consolidator = {0};
     struct error error;
     int code = program_start(argc, argv, "websub-consolidator",
-                             "folds the events of a WebSub hub into its state", tls_files_check,
+                             "folds the events of a WebSub hub into its state", check_config,
                              &consolidator.config);
     if (code >= 0)
         return code;
     struct metrics *metrics = metrics_new();
     register_metrics(&consolidator.metrics, metrics);
+    consolidator.keyring = keyring_new(&consolidator.config.security.secret_keys, &error);
+    ENSURE(consolidator.keyring); /* checked at the start */
+    consolidator.metrics.secrets = secrets_gauges_new(consolidator.keyring, metrics);
     const struct health health = {
         .actuator_path = "/consolidator/actuator/health",
         .metrics = metrics,
@@ -149,6 +158,8 @@ int main(int argc, char **argv)
     http_server_free(server);
     kafka_names_fini(&consolidator.names);
     metrics_free(metrics);
+    secrets_gauges_free(consolidator.metrics.secrets);
+    keyring_free(consolidator.keyring);
     config_fini(&consolidator.config);
     log_info("consolidator.stopped");
     return code;

@@ -10,11 +10,14 @@
  */
 enum { DUE_AGAIN_MS = 30 * 1000 };
 
-struct partition *partition_new(int32_t number, int64_t resume_window_ms)
+struct partition *partition_new(int32_t number, int64_t resume_window_ms,
+                                const struct keyring *keyring)
 {
     struct partition *partition = xcalloc(1, sizeof(*partition));
     partition->number = number;
     partition->resume_window_ms = resume_window_ms;
+    partition->keyring = keyring;
+    partition->secrets = xcalloc(secrets_count_size(keyring), sizeof(*partition->secrets));
     entities_init(&partition->entities);
     return partition;
 }
@@ -24,6 +27,7 @@ void partition_free(struct partition *partition)
     if (!partition)
         return;
     entities_fini(&partition->entities);
+    free(partition->secrets);
     free(partition);
 }
 
@@ -35,6 +39,25 @@ static void schedule(struct partition *partition, struct subscription_entity *en
                      fold_next_due(entity->state, partition->resume_window_ms, &type, &deadline));
 }
 
+/** Adds or (`by` -1) takes off the secrets of a subscription, if there is one. */
+static void count_secrets(struct partition *partition, const struct subscription_entity *entity,
+                          int64_t by)
+{
+    if (entity)
+        secrets_count(partition->keyring, entity->state, by, partition->secrets);
+}
+
+/** Puts what was loaded (NULL: a tombstone) in place of what was known. */
+static void load_subscription(struct partition *partition, const char *id,
+                              struct subscription_state *state)
+{
+    count_secrets(partition, entities_find_subscription(&partition->entities, id), -1);
+    struct subscription_entity *entity = entities_put_subscription(&partition->entities, id, state);
+    count_secrets(partition, entity, 1);
+    if (entity)
+        schedule(partition, entity);
+}
+
 /** A tombstone tells only by its key what is gone. */
 static void load_tombstone(struct partition *partition, enum state_kind kind, const char *key,
                            size_t key_length)
@@ -44,7 +67,7 @@ static void load_tombstone(struct partition *partition, enum state_kind kind, co
     const char *colon = memchr(key, ':', key_length);
     char *name = xstrndup(colon + 1, key_length - (size_t)(colon + 1 - key));
     if (kind == STATE_SUBSCRIPTION) {
-        entities_put_subscription(&partition->entities, name, NULL);
+        load_subscription(partition, name, NULL);
     } else {
         entities_put_topic(&partition->entities, name, NULL);
     }
@@ -65,8 +88,7 @@ void partition_load(struct partition *partition, const char *key, size_t key_len
     } else {
         struct subscription_state *subscription = record->value.subscription;
         record->value.subscription = NULL;
-        schedule(partition,
-                 entities_put_subscription(&partition->entities, subscription->id, subscription));
+        load_subscription(partition, subscription->id, subscription);
     }
 }
 
@@ -88,21 +110,30 @@ static int tell_subscription(struct partition *partition, struct subscription_en
 
 static int fold_one_subscription(struct partition *partition, const char *id,
                                  const struct event *event, int64_t sequence,
-                                 partition_changed_fn changed, void *context)
+                                 partition_changed_fn changed, void *context,
+                                 struct partition_effects *effects)
 {
     struct subscription_entity *entity = entities_find_subscription(&partition->entities, id);
     struct subscription_state *state = entity ? entity->state : NULL;
+    count_secrets(partition, entity, -1);
     enum fold_outcome outcome = fold_subscription(&state, event, sequence);
-    if (outcome == FOLD_IGNORED)
+    effects->denied |= outcome == FOLD_DENIED;
+    if (outcome == FOLD_IGNORED || outcome == FOLD_DENIED) {
+        count_secrets(partition, entity, 1);
         return 0;
+    }
     if (outcome == FOLD_REMOVED)
         entity->state = NULL; /* freed by the fold */
     entity = entities_put_subscription(&partition->entities, id, state);
+    if (entity)
+        secrets_renew(partition->keyring, entity->state);
+    count_secrets(partition, entity, 1);
     return tell_subscription(partition, entity, id, changed, context) == 0 ? 1 : -1;
 }
 
 static int fold_topic_ended(struct partition *partition, const struct event *event,
-                            int64_t sequence, partition_changed_fn changed, void *context)
+                            int64_t sequence, partition_changed_fn changed, void *context,
+                            struct partition_effects *effects)
 {
     int folded = 0;
     struct subscription_entity *entity = entities_of_topic(&partition->entities, event->topic);
@@ -110,7 +141,8 @@ static int fold_topic_ended(struct partition *partition, const struct event *eve
         struct subscription_entity *next = entity->next;
         char id[ID_HEX_SIZE];
         memcpy(id, entity->id, sizeof(id));
-        int result = fold_one_subscription(partition, id, event, sequence, changed, context);
+        int result =
+            fold_one_subscription(partition, id, event, sequence, changed, context, effects);
         if (result < 0)
             return -1;
         folded |= result;
@@ -120,7 +152,8 @@ static int fold_topic_ended(struct partition *partition, const struct event *eve
 }
 
 static int fold_one_topic(struct partition *partition, const struct event *event,
-                          partition_changed_fn changed, void *context, bool *topic_ended)
+                          partition_changed_fn changed, void *context,
+                          struct partition_effects *effects)
 {
     struct topic_entity *entity = entities_find_topic(&partition->entities, event->topic);
     struct topic_state *state = entity ? entity->state : NULL;
@@ -131,7 +164,7 @@ static int fold_one_topic(struct partition *partition, const struct event *event
     char *value = NULL;
     if (outcome == FOLD_REMOVED) {
         entities_drop_topic(&partition->entities, entity);
-        *topic_ended = true;
+        effects->topic_ended = true;
     } else {
         entities_put_topic(&partition->entities, state->topic, state);
         value = state_encode_topic(state, &length);
@@ -144,16 +177,16 @@ static int fold_one_topic(struct partition *partition, const struct event *event
 }
 
 int partition_fold(struct partition *partition, const struct event *event, int64_t sequence,
-                   partition_changed_fn changed, void *context, bool *topic_ended)
+                   partition_changed_fn changed, void *context, struct partition_effects *effects)
 {
-    *topic_ended = false;
+    *effects = (struct partition_effects){false, false};
     if (event->type == EVENT_TOPIC_ENDED)
-        return fold_topic_ended(partition, event, sequence, changed, context);
+        return fold_topic_ended(partition, event, sequence, changed, context, effects);
     if (!event->callback)
-        return fold_one_topic(partition, event, changed, context, topic_ended);
+        return fold_one_topic(partition, event, changed, context, effects);
     char id[ID_HEX_SIZE];
     id_subscription(event->topic, event->callback, id);
-    return fold_one_subscription(partition, id, event, sequence, changed, context);
+    return fold_one_subscription(partition, id, event, sequence, changed, context, effects);
 }
 
 bool partition_take_due(struct partition *partition, int64_t now_ms, struct event *event)

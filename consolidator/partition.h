@@ -5,16 +5,21 @@
 #include "common/event.h"
 #include "consolidator/entities.h"
 #include "consolidator/fold.h"
+#include "consolidator/secrets.h"
 
 struct partition {
     int32_t number;
     struct entities entities;
     int64_t resume_window_ms;
+    const struct keyring *keyring;
+    int64_t *secrets;       /**< secrets_count of all subscriptions */
     int64_t folded;         /**< next events offset to fold, as of memory */
     int64_t progress_known; /**< as of the last progress record that was written */
 };
 
-struct partition *partition_new(int32_t number, int64_t resume_window_ms);
+/** `keyring` (borrowed; NULL: no keys) is what secrets are to be encrypted with. */
+struct partition *partition_new(int32_t number, int64_t resume_window_ms,
+                                const struct keyring *keyring);
 void partition_free(struct partition *partition);
 
 /** Takes over a record of the state topic while loading. */
@@ -28,13 +33,20 @@ void partition_load(struct partition *partition, const char *key, size_t key_len
 typedef int (*partition_changed_fn)(void *context, const char *key, const char *value,
                                     size_t length);
 
+/** What else an event leads to. */
+struct partition_effects {
+    bool topic_ended; /**< EVENT_TOPIC_ENDED is to be spread to all partitions */
+    bool denied;      /**< FOLD_DENIED: to be audited */
+};
+
 /**
- * Folds one event into memory. `*topic_ended`: EVENT_TOPIC_ENDED is to be spread to all partitions.
+ * Folds one event into memory; secrets in what is told are encrypted with the current key wherever
+ * that is possible. `effects` says what else is to be done.
  * @returns 1 when something changed, 0 when the event was ignored, -1 when `changed` wanted to
  * stop.
  */
 int partition_fold(struct partition *partition, const struct event *event, int64_t sequence,
-                   partition_changed_fn changed, void *context, bool *topic_ended);
+                   partition_changed_fn changed, void *context, struct partition_effects *effects);
 
 /** Fills `*event` (to be finished with event_fini) with what is due at `now_ms`; false: nothing is.
  */

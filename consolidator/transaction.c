@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/audit.h"
 #include "common/clock.h"
 #include "common/id.h"
 #include "common/log.h"
@@ -73,13 +74,28 @@ static int spread_topic_ended(struct engine *engine, const struct event *deregis
     return 0;
 }
 
+/** The hub let it pass because it had not seen yet whose the subscription is. */
+static void audit_denied(const struct engine *engine, const struct event *event)
+{
+    const struct audit_entry entry = {
+        .operation = event->type == EVENT_SUBSCRIPTION_REQUESTED ? "subscribe" : "unsubscribe",
+        .topic = event->topic,
+        .callback = event->callback,
+        .user = event->owner,
+        .request = event->request_id,
+        .reason = "the subscription is another's",
+    };
+    if (engine->config->log.audit != AUDIT_OFF)
+        audit_write(&entry);
+}
+
 static int fold_message(struct engine *engine, const rd_kafka_message_t *message,
                         struct error *error)
 {
     struct partition *partition = engine->partitions[message->partition];
     struct event event;
     struct error malformed;
-    bool topic_ended = false;
+    struct partition_effects effects;
     if (!partition || message->offset < partition->folded)
         return 0; /* revoked meanwhile, or read again after a failed transaction */
     partition->folded = message->offset + 1;
@@ -90,9 +106,10 @@ static int fold_message(struct engine *engine, const rd_kafka_message_t *message
         return 0;
     }
     struct change_target target = {engine, message->partition, error};
-    int result =
-        partition_fold(partition, &event, message->offset, on_changed, &target, &topic_ended);
-    if (result >= 0 && topic_ended && spread_topic_ended(engine, &event, error) != 0)
+    int result = partition_fold(partition, &event, message->offset, on_changed, &target, &effects);
+    if (effects.denied)
+        audit_denied(engine, &event);
+    if (result >= 0 && effects.topic_ended && spread_topic_ended(engine, &event, error) != 0)
         result = -1;
     counter_add(result > 0 ? engine->metrics->folded : engine->metrics->ignored, 1);
     log_debug(result > 0 ? "event.folded" : "event.ignored",

@@ -8,7 +8,8 @@
  *    "offset":…, "reason":"status_5xx", "status":503, "duration_us":…, "failures":…,
  *    "retry_in_ms":…, "excerpt":"first bytes of the answer"}
  *
- * Fields that a type does not have are left out.
+ * Fields that a type does not have are left out. An attempt that failed for "secret_key" was never
+ * made: there was nothing to sign it with.
  */
 #ifndef WEBSUB_DISPATCHER_ATTEMPTS_H
 #define WEBSUB_DISPATCHER_ATTEMPTS_H

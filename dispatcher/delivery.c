@@ -7,7 +7,12 @@
  *                                           --it has not--> WAITING
  *
  * While a subscription fails, only its oldest unconfirmed message is sent: it is the probe, and
- * order holds. The signature is computed once for each delivery, whatever becomes of it.
+ * order holds.
+ *
+ * Nothing that is to be signed goes out unsigned. Headers are made for each attempt, with the
+ * secret that is in force then; while a subscription's secret cannot be decrypted (locked), an
+ * attempt fails without being made. That is our own fault, not the subscriber's: its messages wait,
+ * they are never given up for it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -84,9 +89,20 @@ static void make_headers(struct delivery *delivery)
     add_header(delivery, &count, delivery->signature);
 }
 
+static void on_failure(struct subscription *s, struct delivery *delivery,
+                       const struct http_result *result);
+
+/** When the secret is locked, the delivery may be gone afterwards. */
 static void send_out(struct delivery *delivery)
 {
     struct subscription *s = delivery->subscription;
+    if (s->locked) {
+        const struct http_result not_sent = {.outcome = HTTP_NOT_SENT};
+        delivery->state = DELIVERY_WAITING;
+        on_failure(s, delivery, &not_sent);
+        return;
+    }
+    make_headers(delivery);
     delivery->state = DELIVERY_SENDING;
     gauge_add(s->loop->dispatcher->metrics.in_flight, 1);
     http_client_start(s->loop->http, &delivery->exchange);
@@ -104,7 +120,6 @@ void delivery_start(struct subscription *s, struct message *message)
         delivery = xcalloc(1, sizeof(*delivery));
     delivery->subscription = s;
     delivery->message = message;
-    make_headers(delivery);
     delivery->exchange = (struct http_exchange){
         .url = s->callback,
         .host = s->host,
@@ -349,7 +364,7 @@ static void on_failure(struct subscription *s, struct delivery *delivery,
     int64_t now = clock_monotonic_ms();
     int64_t pause = note_failure(s, delivery, result, now);
     const char *reason = http_reason_name(http_result_reason(result));
-    if (config->retry.on_exhausted == EXHAUSTED_DEAD_LETTER) {
+    if (config->retry.on_exhausted == EXHAUSTED_DEAD_LETTER && result->outcome != HTTP_NOT_SENT) {
         if (is_exhausted(s, delivery->failing_since_ms, now) && bury(s, delivery, reason))
             return;
     } else if (is_exhausted(s, s->failing_since_ms, now) && s->status == SUBSCRIPTION_ACTIVE &&

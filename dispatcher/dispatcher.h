@@ -16,10 +16,11 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#include "common/address.h"
+#include "common/address_guard.h"
 #include "common/config.h"
 #include "common/event_writer.h"
 #include "common/kafka_admin.h"
+#include "common/keyring.h"
 #include "common/metrics.h"
 #include "dispatcher/channel.h"
 #include "dispatcher/http_reason.h"
@@ -61,6 +62,7 @@ struct dispatcher {
     struct kafka_layout layout;
     struct address_guard guard;
     struct trust *trust;
+    struct keyring *keyring;            /**< of subscriptions' secrets */
     struct memory_pool tail_memory;     /**< messages of those at the tail */
     struct memory_pool catch_up_memory; /**< and of those that are behind it */
     struct memory_account catch_up_account;

@@ -96,10 +96,13 @@ static void register_failures(struct dispatcher_metrics *m, struct metrics *metr
         [HTTP_REASON_DNS] = "reason=\"dns\"",
         [HTTP_REASON_REFUSED] = "reason=\"refused\"",
         [HTTP_REASON_FORBIDDEN] = "reason=\"forbidden_address\"",
+        [HTTP_REASON_FORBIDDEN_PORT] = "reason=\"forbidden_port\"",
+        [HTTP_REASON_FORBIDDEN_URL] = "reason=\"forbidden_url\"",
         [HTTP_REASON_TLS] = "reason=\"tls\"",
         [HTTP_REASON_CONNECT_TIMEOUT] = "reason=\"connect_timeout\"",
         [HTTP_REASON_TIMEOUT] = "reason=\"timeout\"",
         [HTTP_REASON_BROKEN] = "reason=\"broken_connection\"",
+        [HTTP_REASON_SECRET] = "reason=\"secret_key\"",
     };
     for (int i = HTTP_REASON_NONE + 1; i < HTTP_REASON_COUNT; i++)
         m->failed[i] = metrics_counter(metrics, "websub_dispatcher_failed_attempts_total",

@@ -3,31 +3,24 @@
 #include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/socket.h>
-#include <unistd.h>
 #include <utlist.h>
 
 #include "common/clock.h"
 #include "common/container.h"
+#include "common/log.h"
 #include "common/panic.h"
+#include "common/url.h"
+#include "dispatcher/http_socket.h"
 
 /* Nobody is interested in more of an answer; an endless one must cost neither time nor memory. */
 enum { READ_LIMIT = 64 << 10, CACHED_CONNECTIONS = 1024 };
 
-/**
- * One for each socket, kept as long as libcurl keeps the connection. When libcurl loses interest
- * (between two requests), the socket stays watched for input until something comes: on a busy
- * connection this saves two system calls for each request.
+/*
+ * So long an address that was looked up is used for new connections; a subscriber that moves is
+ * found soon. A look-up takes a thread for its time, but is needed only for new connections: at
+ * most one in this time for hosts that close theirs.
  */
-struct watch {
-    uv_poll_t poll;
-    struct http_client *client;
-    bool ours; /* we opened the socket, so we are told when it closes; libcurl's resolver has others
-                */
-    int wanted;  /* UV_READABLE | UV_WRITABLE that libcurl asks for */
-    int watched; /* what libuv watches */
-};
+enum { NAMES_KEPT_SECONDS = 5 };
 
 struct http_transfer {
     CURL *easy;
@@ -35,8 +28,9 @@ struct http_transfer {
     struct http_exchange *exchange;
     struct http_transfer *next;
     int64_t started_us;
-    bool forbidden;
-    bool head_ended; /* a status without the rest of its head is no answer */
+    enum address_verdict verdict; /* of the last address that was not permitted */
+    bool dialled;                 /* one that is permitted */
+    bool head_ended;              /* a status without the rest of its head is no answer */
     size_t received;
     size_t kept;
     char keep[HTTP_KEEP_MAX + 1];
@@ -50,9 +44,9 @@ struct http_client {
     const struct trust *trust;
     X509_STORE *store; /* NULL before the first TLS connection */
     int64_t connect_timeout_ms;
+    bool https_only;
     struct http_transfer *idle;
-    struct watch **watches; /* by descriptor */
-    size_t watch_capacity;
+    struct http_sockets *sockets;
 };
 
 /* --- finishing --- */
@@ -70,9 +64,14 @@ static enum http_outcome outcome_of(const struct http_transfer *transfer, CURLco
 {
     if (status >= 200 && transfer->head_ended)
         return HTTP_ANSWERED;
-    if (transfer->forbidden)
-        return HTTP_FORBIDDEN;
+    /* Of several addresses, what became of those that may be dialled counts. */
+    if (transfer->verdict != ADDRESS_PERMITTED && !transfer->dialled)
+        return transfer->verdict == ADDRESS_PORT_DENIED ? HTTP_FORBIDDEN_PORT : HTTP_FORBIDDEN;
     switch (code) {
+    case CURLE_UNSUPPORTED_PROTOCOL: /* of the URL, or of the answer */
+        return was_connected(transfer) ? HTTP_BROKEN : HTTP_FORBIDDEN_URL;
+    case CURLE_LOGIN_DENIED:
+        return HTTP_FORBIDDEN_URL;
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_URL_MALFORMAT: /* a name that cannot be one */
         return HTTP_DNS_FAILED;
@@ -95,16 +94,11 @@ static enum http_outcome outcome_of(const struct http_transfer *transfer, CURLco
 }
 
 /** Only TLS offers HTTP/2. */
-static bool may_share_connection(const struct http_exchange *exchange)
-{
-    return strncasecmp(exchange->url, "https:", strlen("https:")) == 0;
-}
-
 static void learn_protocol(const struct http_transfer *transfer)
 {
     const struct http_exchange *exchange = transfer->exchange;
     long version = CURL_HTTP_VERSION_NONE;
-    if (!may_share_connection(exchange))
+    if (!url_is_https(exchange->url))
         return;
     curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_VERSION, &version);
     if (version != CURL_HTTP_VERSION_NONE)
@@ -139,8 +133,9 @@ static void finish(struct http_transfer *transfer, CURLcode code)
     LL_PREPEND(client->idle, transfer);
 }
 
-static void take_finished(struct http_client *client)
+static void take_finished(void *context)
 {
+    struct http_client *client = context;
     CURLMsg *message;
     int left;
     while ((message = curl_multi_info_read(client->multi, &left))) {
@@ -163,90 +158,12 @@ static void on_timer(uv_timer_t *timer)
     take_finished(client);
 }
 
-static void on_ready(uv_poll_t *poll, int status, int events)
-{
-    struct watch *watch = CONTAINER_OF(poll, struct watch, poll);
-    struct http_client *client = watch->client;
-    int flags = 0, running;
-    uv_os_fd_t descriptor;
-    if (watch->wanted == 0) {
-        /* The peer of an idle connection did something: libcurl finds out when it wants it again.
-         */
-        uv_poll_stop(poll);
-        watch->watched = 0;
-        return;
-    }
-    if (status < 0)
-        flags = CURL_CSELECT_ERR;
-    if (events & UV_READABLE)
-        flags |= CURL_CSELECT_IN;
-    if (events & UV_WRITABLE)
-        flags |= CURL_CSELECT_OUT;
-    uv_fileno((uv_handle_t *)poll, &descriptor);
-    curl_multi_socket_action(client->multi, descriptor, flags, &running);
-    take_finished(client);
-}
-
-static void on_closed(uv_handle_t *handle)
-{
-    free(CONTAINER_OF((uv_poll_t *)handle, struct watch, poll));
-}
-
 static void on_timer_closed(uv_handle_t *handle)
 {
     free(handle);
 }
 
-static void forget_watch(struct http_client *client, curl_socket_t socket)
-{
-    if ((size_t)socket >= client->watch_capacity || !client->watches[socket])
-        return;
-    struct watch *watch = client->watches[socket];
-    client->watches[socket] = NULL;
-    uv_close((uv_handle_t *)&watch->poll, on_closed);
-}
-
-static struct watch *get_watch(struct http_client *client, curl_socket_t socket)
-{
-    size_t index = (size_t)socket;
-    if (index >= client->watch_capacity) {
-        size_t capacity = index * 2 + 64;
-        client->watches = xrealloc(client->watches, capacity * sizeof(*client->watches));
-        memset(client->watches + client->watch_capacity, 0,
-               (capacity - client->watch_capacity) * sizeof(*client->watches));
-        client->watch_capacity = capacity;
-    }
-    if (!client->watches[index]) {
-        struct watch *watch = xcalloc(1, sizeof(*watch));
-        watch->client = client;
-        ENSURE(uv_poll_init_socket(client->loop, &watch->poll, socket) == 0);
-        client->watches[index] = watch;
-    }
-    return client->watches[index];
-}
-
 /* --- libcurl's side --- */
-
-static int on_socket(CURL *easy, curl_socket_t socket, int what, void *context, void *socket_data)
-{
-    (void)easy;
-    (void)socket_data;
-    struct http_client *client = context;
-    struct watch *watch = get_watch(client, socket);
-    if (what == CURL_POLL_REMOVE) {
-        watch->wanted = 0;
-        if (!watch->ours)
-            forget_watch(client, socket);
-        return 0;
-    }
-    watch->wanted =
-        (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
-    if (watch->watched != watch->wanted) {
-        watch->watched = watch->wanted;
-        uv_poll_start(&watch->poll, watch->wanted, on_ready);
-    }
-    return 0;
-}
 
 static int on_timeout_wanted(CURLM *multi, long timeout_ms, void *context)
 {
@@ -259,28 +176,36 @@ static int on_timeout_wanted(CURLM *multi, long timeout_ms, void *context)
     return 0;
 }
 
+static void log_forbidden(const struct http_transfer *transfer, const struct sockaddr *address)
+{
+    char text[ADDRESS_TEXT_SIZE];
+    address_write(address, text);
+    log_info("callback.forbidden", LOG_URL("callback", transfer->exchange->url),
+             LOG_STR("address", text), LOG_INT("port", address_port(address)),
+             LOG_STR("reason", address_guard_reason(transfer->verdict, address)));
+}
+
+/**
+ * Every connection is made here, to exactly the address that we are shown. A name may have been
+ * looked up a while ago: a stale address is judged like a fresh one. A connection that is kept was
+ * judged when it was made; libcurl finds it by scheme, name and port, so it serves on when the name
+ * means something else by now, and that is as harmless.
+ */
 static curl_socket_t on_open_socket(void *context, curlsocktype purpose,
                                     struct curl_sockaddr *address)
 {
     struct http_transfer *transfer = context;
-    if (purpose != CURLSOCKTYPE_IPCXN ||
-        !address_guard_permits(transfer->client->guard, &address->addr)) {
-        transfer->forbidden = true;
+    enum address_verdict verdict =
+        purpose != CURLSOCKTYPE_IPCXN
+            ? ADDRESS_DENIED
+            : address_guard_judge(transfer->client->guard, &address->addr);
+    if (verdict != ADDRESS_PERMITTED) {
+        transfer->verdict = verdict;
+        log_forbidden(transfer, &address->addr);
         return CURL_SOCKET_BAD;
     }
-    int descriptor = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
-                            address->protocol);
-    if (descriptor < 0)
-        return CURL_SOCKET_BAD;
-    get_watch(transfer->client, descriptor)->ours = true;
-    return descriptor;
-}
-
-static int on_close_socket(void *context, curl_socket_t socket)
-{
-    struct http_client *client = context;
-    forget_watch(client, socket);
-    return close(socket);
+    transfer->dialled = true;
+    return http_sockets_open(transfer->client->sockets, address);
 }
 
 /** A new connection's TLS context: it gets our certificates instead of libcurl's. */
@@ -332,6 +257,20 @@ static void set_trust(CURL *easy, struct http_client *client)
     curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, client);
 }
 
+/**
+ * What keeps a URL from leading elsewhere than it says. libcurl's Alt-Svc, HSTS, cookies and DNS
+ * over HTTPS are off as long as nobody sets their options.
+ */
+static void set_boundaries(CURL *easy, const struct http_client *client)
+{
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, client->https_only ? "https" : "http,https");
+    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* the environment's would dial for us, unjudged */
+    curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+    curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+    curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, (long)NAMES_KEPT_SECONDS);
+}
+
 static struct http_transfer *transfer_new(struct http_client *client)
 {
     struct http_transfer *transfer = xcalloc(1, sizeof(*transfer));
@@ -341,9 +280,7 @@ static struct http_transfer *transfer_new(struct http_client *client)
     transfer->client = client;
     curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(easy, CURLOPT_PROXY, "");
+    set_boundaries(easy, client);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "websub");
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)client->connect_timeout_ms);
@@ -353,8 +290,8 @@ static struct http_transfer *transfer_new(struct http_client *client)
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer);
-    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket);
-    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, client);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, http_sockets_close);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, client->sockets);
     set_trust(easy, client);
     return transfer;
 }
@@ -374,7 +311,8 @@ static void begin(struct http_exchange *exchange)
     else
         transfer = transfer_new(client);
     transfer->exchange = exchange;
-    transfer->forbidden = false;
+    transfer->verdict = ADDRESS_PERMITTED;
+    transfer->dialled = false;
     transfer->head_ended = false;
     transfer->received = 0;
     transfer->kept = 0;
@@ -385,7 +323,7 @@ static void begin(struct http_exchange *exchange)
     curl_easy_setopt(transfer->easy, CURLOPT_TIMEOUT_MS, (long)exchange->timeout_ms);
     /* Rather wait for a connection that is being made than make another: it may be shared. */
     curl_easy_setopt(transfer->easy, CURLOPT_PIPEWAIT,
-                     (long)(may_share_connection(exchange) && !host_is_serial(exchange->host)));
+                     (long)(url_is_https(exchange->url) && !host_is_serial(exchange->host)));
     if (exchange->post_body) {
         curl_easy_setopt(transfer->easy, CURLOPT_POST, 1L);
         curl_easy_setopt(transfer->easy, CURLOPT_POSTFIELDSIZE_LARGE,
@@ -432,14 +370,14 @@ struct http_client *http_client_new(const struct http_client_options *options)
     client->loop = options->loop;
     client->guard = options->guard;
     client->trust = options->trust;
+    client->https_only = options->https_only;
     client->connect_timeout_ms = options->connect_timeout_ms;
     client->timer = xcalloc(1, sizeof(*client->timer));
     uv_timer_init(client->loop, client->timer);
     client->timer->data = client;
     client->multi = curl_multi_init();
     ENSURE(client->multi);
-    curl_multi_setopt(client->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-    curl_multi_setopt(client->multi, CURLMOPT_SOCKETDATA, client);
+    client->sockets = http_sockets_new(client->loop, client->multi, take_finished, client);
     curl_multi_setopt(client->multi, CURLMOPT_TIMERFUNCTION, on_timeout_wanted);
     curl_multi_setopt(client->multi, CURLMOPT_TIMERDATA, client);
     curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, (long)CACHED_CONNECTIONS);
@@ -453,11 +391,9 @@ void http_client_free(struct http_client *client)
     {
         transfer_free(transfer);
     }
-    curl_multi_cleanup(client->multi); /* closes the sockets, and with them the watches */
+    curl_multi_cleanup(client->multi); /* closes the sockets */
+    http_sockets_free(client->sockets);
     uv_close((uv_handle_t *)client->timer, on_timer_closed);
-    for (size_t i = 0; i < client->watch_capacity; i++)
-        forget_watch(client, (curl_socket_t)i);
-    free(client->watches);
     X509_STORE_free(client->store);
     free(client);
 }

@@ -2,9 +2,10 @@
  * HTTP out, for one event loop: libcurl's multi-socket interface on libuv. Connections and handles
  * are reused. Used for everything that calls a URL that a stranger chose, so:
  *
- *  - only http and https, no redirects, no proxy from the environment, no cookies, no credentials;
- *  - the address that is really dialled is judged after DNS (common/address.h);
- *  - certificates are verified (dispatcher/trust.h), the host's name in them too;
+ *  - only http and https (or https only), no redirects, no proxy from the environment, no cookies,
+ *    no credentials of the URL or a .netrc, no Alt-Svc, no HSTS;
+ *  - the address and port that are really dialled are judged after DNS (common/address_guard.h);
+ *  - certificates are verified (common/trust.h), the host's name in them too;
  *  - connect and total time-outs, and a bound on what is read of the answer.
  *
  * HTTP/2 where a TLS callback offers it: exchanges with one host then share a connection.
@@ -19,10 +20,10 @@
 #include <stdint.h>
 #include <uv.h>
 
-#include "common/address.h"
+#include "common/address_guard.h"
 #include "common/error.h"
+#include "common/trust.h"
 #include "dispatcher/host_limit.h"
-#include "dispatcher/trust.h"
 
 struct http_client;
 
@@ -31,18 +32,22 @@ struct http_client_options {
     const struct address_guard *guard;
     const struct trust *trust;
     int64_t connect_timeout_ms;
+    bool https_only; /**< other URLs end as HTTP_FORBIDDEN_URL */
 };
 
 /** What became of an exchange. */
 enum http_outcome {
     HTTP_ANSWERED, /**< there is a status; the rest of the answer may have been cut off */
     HTTP_DNS_FAILED,
-    HTTP_REFUSED,   /**< no connection */
-    HTTP_FORBIDDEN, /**< the guard refused the address */
+    HTTP_REFUSED,        /**< no connection */
+    HTTP_FORBIDDEN,      /**< the guard refused every address that there is */
+    HTTP_FORBIDDEN_PORT, /**< likewise, the last one for its port */
+    HTTP_FORBIDDEN_URL,  /**< not https where only that is allowed, another scheme, a user name */
     HTTP_TLS_FAILED,
     HTTP_CONNECT_TIMED_OUT, /**< no connection in time; finding the address and TLS included */
     HTTP_TIMED_OUT,         /**< a connection, but no answer in time */
-    HTTP_BROKEN, /**< the connection ended without an answer, or the answer was no HTTP */
+    HTTP_BROKEN,   /**< the connection ended without an answer, or the answer was no HTTP */
+    HTTP_NOT_SENT, /**< held back by the caller, since it cannot be signed: not from this client */
 };
 
 struct http_result {

@@ -10,10 +10,13 @@ static const char *const names[HTTP_REASON_COUNT] = {
     [HTTP_REASON_DNS] = "dns",
     [HTTP_REASON_REFUSED] = "refused",
     [HTTP_REASON_FORBIDDEN] = "forbidden_address",
+    [HTTP_REASON_FORBIDDEN_PORT] = "forbidden_port",
+    [HTTP_REASON_FORBIDDEN_URL] = "forbidden_url",
     [HTTP_REASON_TLS] = "tls",
     [HTTP_REASON_CONNECT_TIMEOUT] = "connect_timeout",
     [HTTP_REASON_TIMEOUT] = "timeout",
     [HTTP_REASON_BROKEN] = "broken_connection",
+    [HTTP_REASON_SECRET] = "secret_key",
 };
 
 const char *http_reason_name(enum http_reason reason)
@@ -45,12 +48,18 @@ enum http_reason http_result_reason(const struct http_result *result)
         return HTTP_REASON_REFUSED;
     case HTTP_FORBIDDEN:
         return HTTP_REASON_FORBIDDEN;
+    case HTTP_FORBIDDEN_PORT:
+        return HTTP_REASON_FORBIDDEN_PORT;
+    case HTTP_FORBIDDEN_URL:
+        return HTTP_REASON_FORBIDDEN_URL;
     case HTTP_TLS_FAILED:
         return HTTP_REASON_TLS;
     case HTTP_CONNECT_TIMED_OUT:
         return HTTP_REASON_CONNECT_TIMEOUT;
     case HTTP_TIMED_OUT:
         return HTTP_REASON_TIMEOUT;
+    case HTTP_NOT_SENT:
+        return HTTP_REASON_SECRET;
     default:
         return HTTP_REASON_BROKEN;
     }

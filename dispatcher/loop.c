@@ -295,6 +295,7 @@ struct loop *loop_new(struct dispatcher *dispatcher, int index)
         .guard = &dispatcher->guard,
         .trust = dispatcher->trust,
         .connect_timeout_ms = dispatcher->config.dispatcher.connect_timeout,
+        .https_only = dispatcher->config.security.require_https_callbacks,
     };
     loop->signer = signer_new();
     loop->http = http_client_new(&options);

@@ -55,6 +55,7 @@ struct subscription {
     char *callback;
     struct host *host; /**< of the callback */
     char *secret;      /**< or NULL */
+    bool locked;       /**< it has a secret, but we cannot decrypt it: nothing is sent */
     size_t secret_length;
     enum signature_method method;
     uint16_t max_in_flight;

@@ -5,6 +5,7 @@
 
 #include "common/health.h"
 #include "common/log.h"
+#include "common/panic.h"
 #include "common/program.h"
 #include "common/tls_files.h"
 #include "dispatcher/attempts.h"
@@ -109,16 +110,11 @@ static void close_dispatcher(struct dispatcher *dispatcher)
 
 static int check_config(const struct config *config, struct error *error)
 {
-    struct address_guard guard;
-    const struct string_list *networks = &config->security.allowed_callback_networks;
-    if (address_guard_init(&guard, networks->items, networks->count, error) != 0)
-        return error_prefix(error, "security.allowed_callback_networks");
-    address_guard_fini(&guard);
     struct trust *trust = trust_new(config->security.extra_ca_file, error);
     if (!trust)
         return error_prefix(error, "security.extra_ca_file");
     trust_free(trust);
-    return tls_files_check(config, error);
+    return keyring_check_config(config, error) == 0 ? tls_files_check(config, error) : -1;
 }
 
 /** Runs until a signal, or until the control thread cannot go on. */
@@ -148,8 +144,9 @@ int main(int argc, char **argv)
                              &dispatcher.config);
     if (code >= 0)
         return code;
-    const struct string_list *networks = &dispatcher.config.security.allowed_callback_networks;
-    address_guard_init(&dispatcher.guard, networks->items, networks->count, &error);
+    address_guard_init(&dispatcher.guard, &dispatcher.config);
+    dispatcher.keyring = keyring_new(&dispatcher.config.security.secret_keys, &error);
+    ENSURE(dispatcher.keyring); /* checked at the start */
     /* Half each: neither can take what the other needs. */
     memory_pool_init(&dispatcher.tail_memory, dispatcher.config.dispatcher.memory_budget_bytes / 2);
     memory_pool_init(&dispatcher.catch_up_memory,
@@ -179,6 +176,7 @@ int main(int argc, char **argv)
     kafka_names_fini(&dispatcher.names);
     address_guard_fini(&dispatcher.guard);
     trust_free(dispatcher.trust);
+    keyring_free(dispatcher.keyring);
     metrics_free(metrics);
     config_fini(&dispatcher.config);
     curl_global_cleanup();

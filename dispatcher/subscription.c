@@ -185,12 +185,22 @@ void subscription_tick(struct subscription *s, int64_t now_ms)
 
 /* --- making, changing and freeing --- */
 
+/** A secret that cannot be decrypted (its key is missing) holds deliveries back: delivery.c. */
+static void take_secret(struct subscription *s, const struct stored_secret *secret)
+{
+    struct error error;
+    secret_free(s->secret);
+    s->locked = keyring_open(s->loop->dispatcher->keyring, s->id, secret, &s->secret, &error) != 0;
+    s->secret_length = s->secret ? strlen(s->secret) : 0;
+    if (s->locked)
+        log_warning("subscription.secret_locked", LOG_STR("subscription", s->id),
+                    LOG_URL("callback", s->callback), LOG_STR("key", secret->key_id),
+                    LOG_STR("reason", error.message));
+}
+
 static void take_details(struct subscription *s, struct subscription_state *state)
 {
-    free(s->secret);
-    s->secret = state->secret;
-    s->secret_length = state->secret ? strlen(state->secret) : 0;
-    state->secret = NULL;
+    take_secret(s, &state->secret);
     const struct config *config = &s->loop->dispatcher->config;
     s->method = state->method >= 0 ? (enum signature_method)state->method
                                    : config->dispatcher.signature_method;
@@ -242,7 +252,9 @@ void subscription_update(struct subscription *s, struct subscription_state *stat
     bool moved = state->position.base != s->position.base;
     bool resumed = state->resumed > s->resumed;
     bool renewed = state->lease_end_ms != s->lease_end_ms || moved || resumed;
+    bool was_locked = s->locked;
     take_details(s, state);
+    renewed = renewed || (was_locked && !s->locked);
     if (moved) {
         subscription_let_go(s);
         s->next_offset = s->position.offset;
@@ -277,6 +289,6 @@ void subscription_free(struct subscription *s)
     gauge_add(loop->dispatcher->metrics.subscriptions, -1);
     host_release(s->host);
     free(s->callback);
-    free(s->secret);
+    secret_free(s->secret);
     free(s);
 }

@@ -1,9 +1,10 @@
 /*
  * Verification of intent (WebSub section 5.3) and denial notices (section 5.2).
  *
- * A job is the oldest pending request of one subscription, or its denial notice. It ends with an
- * event; until that event is folded the request stays pending in state, so a crash at any line only
- * means that the next owner of the shard does it again (P4).
+ * A job is the oldest pending request of one subscription (which the hub may have found to be
+ * denied), or its denial notice. It ends with an event; until that event is folded the request
+ * stays pending in state, so a crash at any line only means that the next owner of the shard does
+ * it again (P4).
  *
  * Start position. A new subscription begins at the end of the message partition at the moment it
  * was verified. We can only bracket that moment: after we sent the request, before the answer is
@@ -97,7 +98,7 @@ static void end_job(struct job *job)
 static enum event_type result_event(const struct job *job, bool verified)
 {
     if (job->kind == JOB_DENY)
-        return EVENT_SUBSCRIPTION_DENIED;
+        return job->request_id[0] ? EVENT_SUBSCRIPTION_REFUSED : EVENT_SUBSCRIPTION_DENIED;
     if (!verified)
         return EVENT_SUBSCRIPTION_REFUSED;
     return job->kind == JOB_SUBSCRIBE ? EVENT_SUBSCRIPTION_VERIFIED : EVENT_UNSUBSCRIPTION_VERIFIED;
@@ -114,8 +115,8 @@ static void conclude(struct job *job, bool verified, const char *reason)
         .at_ms = verified ? job->sent_at_ms : clock_wall_ms(), /* item 28: the lease starts then */
         .topic = job->topic,
         .callback = job->callback,
-        .request_id = job->kind == JOB_DENY ? NULL : job->request_id,
-        .reason = (char *)(uintptr_t)reason,
+        .request_id = job->request_id[0] ? job->request_id : NULL,
+        .reason = job->reason ? job->reason : (char *)(uintptr_t)reason,
         .method = -1,
         .offset = job->start,
     };
@@ -124,10 +125,11 @@ static void conclude(struct job *job, bool verified, const char *reason)
         retry_later(job);
         return;
     }
-    counter_add(verified ? dispatcher->metrics.verified : dispatcher->metrics.refused, 1);
+    counter_add(
+        verified && !job->reason ? dispatcher->metrics.verified : dispatcher->metrics.refused, 1);
     log_info(event_type_name(event.type), LOG_STR("subscription", job->id),
              LOG_STR("topic", job->topic), LOG_URL("callback", job->callback),
-             LOG_STR("reason", reason));
+             LOG_STR("reason", event.reason));
     end_job(job);
 }
 
@@ -150,8 +152,16 @@ static void on_retry(uv_timer_t *timer)
 
 static bool is_transient(const struct http_result *result)
 {
-    return result->outcome != HTTP_FORBIDDEN &&
-           (result->outcome != HTTP_ANSWERED || result->status >= 500);
+    switch (result->outcome) {
+    case HTTP_FORBIDDEN:
+    case HTTP_FORBIDDEN_PORT:
+    case HTTP_FORBIDDEN_URL:
+        return false;
+    case HTTP_ANSWERED:
+        return result->status >= 500;
+    default:
+        return true;
+    }
 }
 
 static bool is_confirmed(const struct job *job, const struct http_result *result)
@@ -327,7 +337,10 @@ static struct job *job_new(struct loop *loop, int32_t shard, const struct subscr
         job->reason = xstrdup_or_null(state->reason);
     } else {
         const struct pending_request *request = &state->pending[0];
-        job->kind = request->unsubscribe ? JOB_UNSUBSCRIBE : JOB_SUBSCRIBE;
+        job->kind = request->denial        ? JOB_DENY
+                    : request->unsubscribe ? JOB_UNSUBSCRIBE
+                                           : JOB_SUBSCRIBE;
+        job->reason = xstrdup_or_null(request->denial);
         memcpy(job->request_id, request->request_id, sizeof(job->request_id));
         job->lease_seconds = request->lease_seconds;
         job->hurry = state->pending_count > 1;

@@ -15,6 +15,7 @@ static int open_authentication(struct hub *hub, struct error *error)
     if (config_auth_has(&hub->config, AUTH_NONE))
         return 0;
     hub->authorisation = authorisation_new(&hub->config);
+    hub->owners = owners_new();
     hub->authenticator = authenticator_new(&hub->config, &hub->metrics.authentications, error);
     return hub->authenticator ? 0 : -1;
 }
@@ -57,7 +58,7 @@ static void audit(const struct operation_request *request, bool allowed, const c
     char address[ADDRESS_TEXT_SIZE];
     if (request->hub->config.log.audit == AUDIT_OFF)
         return;
-    address_format(http_request_client_address(request->http), address);
+    address_write(http_request_client_address(request->http), address);
     const struct audit_entry entry = {
         .allowed = allowed,
         .operation = request->operation == OPERATION_OTHER
@@ -154,7 +155,7 @@ bool admission_take_turn(struct operation_request *request)
     if (request->identity)
         key = request->identity->name;
     else
-        address_format(http_request_client_address(request->http), address);
+        address_write(http_request_client_address(request->http), address);
     int64_t wait_ms = rate_limit_take(limit, key, clock_monotonic_us());
     if (wait_ms == 0)
         return true;
@@ -192,12 +193,27 @@ static void on_policy(struct policy_question *question, bool allowed)
     request->next(request);
 }
 
+/** Whether it is about a subscription that is known to be another's. Who is denied nothing here may
+ * still be denied by the consolidator, which knows all that is before it (fold.h). */
+static bool is_anothers(const struct operation_request *request, const char *callback)
+{
+    char id[ID_HEX_SIZE];
+    if (!callback || !request->identity || request->is_operator)
+        return false;
+    id_subscription(request->topic, callback, id);
+    return owners_is_anothers(request->hub->owners, id, request->identity->name);
+}
+
 void admission_decide(struct operation_request *request, const char *callback,
                       void (*next)(struct operation_request *request))
 {
     enum access_operation operation = (enum access_operation)request->operation;
     if (!admission_permits(request, operation)) {
         deny(request, 403, "not allowed for this topic");
+        return;
+    }
+    if (is_anothers(request, callback)) {
+        deny(request, 403, "the subscription is another's");
         return;
     }
     if (!request->hub->policy) {

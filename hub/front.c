@@ -83,7 +83,7 @@ static int open_hub(struct hub *hub, bool (*stop_requested)(void), struct error 
     /* The pool's metadata, like that of all message topics, is fetched before it is needed. */
     message_topics_get(hub->message_topics, hub->names.pool);
     message_topics_warm_up(hub->message_topics, (int)hub->config.kafka.produce_timeout);
-    hub->view = view_new(&hub->config, &hub->names, &hub->layout, hub->message_topics,
+    hub->view = view_new(&hub->config, &hub->names, &hub->layout, hub->message_topics, hub->owners,
                          &hub->metrics.view, error);
     if (!hub->view)
         return -1;
@@ -112,6 +112,7 @@ static void close_hub(struct hub *hub, struct http_server *server)
         kafka_producer_drain(hub->producer, FLUSH_MS);
     http_server_free(server);
     view_free(hub->view);
+    owners_free(hub->owners);
     event_writer_free(hub->events);
     message_topics_free(hub->message_topics);
     kafka_producer_free(hub->events_producer);
@@ -146,12 +147,14 @@ struct front *front_new(struct config *config, bool (*stop_requested)(void), str
     struct front *front = xcalloc(1, sizeof(*front));
     struct hub *hub = &front->hub;
     hub->config = *config;
+    address_guard_init(&hub->guard, &hub->config);
+    hub->keyring = keyring_new(&hub->config.security.secret_keys, error);
+    ENSURE(hub->keyring); /* the configuration was checked */
     front->metrics = metrics_new();
     hub_metrics_register(&hub->metrics, front->metrics);
     kafka_names_init(&hub->names, &hub->config);
     front->health = (struct health){"/hub/actuator/health", front->metrics, is_ready, front};
-    if (audit_open(&hub->config, error) == 0)
-        front->server = listen_for_requests(front, error);
+    front->server = listen_for_requests(front, error);
     if (!front->server || open_hub(hub, stop_requested, error) != 0) {
         front_free(front);
         return NULL;
@@ -177,6 +180,8 @@ void front_free(struct front *front)
     close_hub(&front->hub, front->server);
     kafka_names_fini(&front->hub.names);
     metrics_free(front->metrics);
+    keyring_free(front->hub.keyring);
+    address_guard_fini(&front->hub.guard);
     config_fini(&front->hub.config);
     free(front);
 }

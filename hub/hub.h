@@ -3,11 +3,13 @@
 #define WEBSUB_HUB_HUB_H
 
 #include "common/access_rule.h"
+#include "common/address_guard.h"
 #include "common/config.h"
 #include "common/event_writer.h"
 #include "common/http_server.h"
 #include "common/kafka_admin.h"
 #include "common/kafka_producer.h"
+#include "common/keyring.h"
 #include "common/metrics.h"
 #include "hub/auth/authenticator.h"
 #include "hub/authorisation.h"
@@ -39,8 +41,10 @@ struct hub_metrics {
 
 struct hub {
     struct config config;
+    struct address_guard guard; /**< of callbacks; the dispatcher's counts */
     struct kafka_names names;
     struct kafka_layout layout;
+    struct keyring *keyring;                /**< for subscriptions' secrets */
     struct kafka_producer *producer;        /**< of messages */
     struct kafka_producer *events_producer; /**< of events */
     struct message_topics *message_topics;
@@ -50,6 +54,7 @@ struct hub {
     /* admission.h */
     struct authenticator *authenticator;             /**< NULL: auth.mode "none" */
     struct authorisation *authorisation;             /**< likewise */
+    struct owners *owners;                           /**< likewise */
     struct policy *policy;                           /**< NULL: there is none */
     struct rate_limit *rate_limits[OPERATION_OTHER]; /**< NULL: no limit */
     struct hub_metrics metrics;

@@ -1,4 +1,5 @@
 /* websub-hub: HTTP in, events and messages to Kafka. */
+#include "common/keyring.h"
 #include "common/log.h"
 #include "common/program.h"
 #include "common/tls_files.h"
@@ -7,6 +8,11 @@
 static bool stop_requested(void)
 {
     return program_wait_for_stop(0);
+}
+
+static int check_config(const struct config *config, struct error *error)
+{
+    return keyring_check_config(config, error) == 0 ? tls_files_check(config, error) : -1;
 }
 
 static void reload(void *front)
@@ -20,7 +26,7 @@ int main(int argc, char **argv)
     struct error error;
     int code =
         program_start(argc, argv, "websub-hub", "takes subscriptions and publications over HTTP",
-                      tls_files_check, &config);
+                      check_config, &config);
     if (code >= 0)
         return code;
     struct front *front = front_new(&config, stop_requested, &error);

@@ -13,6 +13,27 @@
 #include "common/url.h"
 #include "hub/admission.h"
 
+/**
+ * What the dispatcher would refuse to dial whatever the name resolves to is refused at once. Not
+ * where it leads: that is known only then, and is not for strangers to find out. Whoever wants to
+ * leave may ask for it with any callback.
+ */
+static bool check_callback_rules(struct operation_request *request, const char *callback)
+{
+    if (request->operation == OPERATION_UNSUBSCRIBE)
+        return true;
+    if (request->hub->config.security.require_https_callbacks && !url_is_https(callback)) {
+        operation_refuse(request, 400, "hub.callback: this hub calls https URLs only");
+        return false;
+    }
+    if (!address_guard_permits_port(&request->hub->guard, url_port(callback))) {
+        operation_refuse(request, 400, "hub.callback: this hub does not call port %u",
+                         url_port(callback));
+        return false;
+    }
+    return true;
+}
+
 static bool take_callback(struct operation_request *request, const char **callback)
 {
     struct error error;
@@ -22,7 +43,7 @@ static bool take_callback(struct operation_request *request, const char **callba
         return false;
     if (url_check_callback(*callback, &error) == 0) {
         url_normalize(form_get_mutable(&request->parameters, "hub.callback"));
-        return true;
+        return check_callback_rules(request, *callback);
     }
     operation_refuse(request, 400, "hub.callback: %s", error.message);
     return false;
@@ -144,9 +165,15 @@ static void write_request(struct operation_request *request)
     }
     id_uuid7(request->id);
     event.request_id = request->id;
-    event.callback = (char *)(uintptr_t)callback; /* borrowed, as all strings here */
-    event.secret = (char *)(uintptr_t)secret;
+    event.callback = (char *)(uintptr_t)callback; /* borrowed, as all strings here but the secret */
+    event.owner = request->identity ? request->identity->name : NULL;
+    event.by_operator = request->is_operator;
+    event.reason = (char *)(uintptr_t)request->denial;
+    char id[ID_HEX_SIZE];
+    id_subscription(request->topic, callback, id);
+    keyring_seal(request->hub->keyring, id, secret, &event.secret);
     operation_write_event(request, &event, on_written);
+    stored_secret_fini(&event.secret);
 }
 
 /** All parameters are checked before the topic is looked up: nobody waits for a bad request. */

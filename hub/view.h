@@ -1,5 +1,6 @@
 /**
- * The hub's view of the state: the registered topics, kept up to date by a thread that reads the
+ * The hub's view of the state: the registered topics and, where authentication is on, the owners of
+ * subscriptions, kept up to date by a thread that reads the
  * state topic. Nothing that the hub accepts depends on how old the view is:
  *
  *  - A topic that the view does not know may just have been registered, here or on another replica.
@@ -21,6 +22,7 @@
 #include "common/kafka_admin.h"
 #include "common/metrics.h"
 #include "hub/message_topics.h"
+#include "hub/owners.h"
 
 struct view;
 
@@ -58,9 +60,11 @@ struct view_metrics {
     struct counter *malformed;
 };
 
+/** `owners` is filled from subscriptions, without which they are not read; NULL: not wanted. */
 struct view *view_new(const struct config *config, const struct kafka_names *names,
                       const struct kafka_layout *layout, struct message_topics *message_topics,
-                      const struct view_metrics *metrics, struct error *error);
+                      struct owners *owners, const struct view_metrics *metrics,
+                      struct error *error);
 /** Waits must have been settled: view_stop first. */
 void view_free(struct view *view);
 /** Stops the threads; what still waits is settled as VIEW_BEHIND. */

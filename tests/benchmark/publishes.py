@@ -43,19 +43,20 @@ def compare(bench: Bench, seconds: float) -> None:
 class Server:
     """What one server makes of as many publishes as it can take, over several runs."""
 
-    def __init__(self, port: int, topic: str, pid: int):
-        self._address = (port, topic)
+    def __init__(self, port: int, topic: str, pid: int, *arguments: str):
+        """`arguments`: more of bench-publish."""
+        self._load = (port, topic, "--connections", CONNECTIONS, *arguments)
         self._pid = pid
         self._accepted = 0
         self._seconds = 0.0
         self._cpu_seconds = 0.0
 
     def warm_up(self) -> None:
-        tools.publish(*self._address, "--connections", CONNECTIONS, seconds=WARM_UP_SECONDS)
+        tools.publish(*self._load, seconds=WARM_UP_SECONDS)
 
     def publish(self, seconds: float) -> None:
         meter = CpuMeter(self._pid)
-        published = tools.publish(*self._address, "--connections", CONNECTIONS, seconds=seconds)
+        published = tools.publish(*self._load, seconds=seconds)
         assert published["accepted"] > 0, f"nothing was accepted: {published}"
         self._accepted += published["accepted"]
         self._seconds += published["seconds"]

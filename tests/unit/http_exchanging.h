@@ -16,19 +16,34 @@ struct exchanging {
     struct http_client *client;
 };
 
-static inline void exchanging_start(struct exchanging *e, bool local, const char *extra_ca_file)
+/** `config`: for the guard. */
+static inline void exchanging_start_with(struct exchanging *e, const struct config *config,
+                                         const char *extra_ca_file)
 {
-    static char loopback[] = "127.0.0.0/8";
-    char *networks[] = {loopback};
     struct error error;
-    assert_int_equal(address_guard_init(&e->guard, networks, local ? 1 : 0, &error), 0);
+    address_guard_init(&e->guard, config);
     e->trust = trust_new(extra_ca_file, &error);
     assert_non_null(e->trust);
     assert_int_equal(uv_loop_init(&e->loop), 0);
     e->limits = host_limits_new(&e->loop, 64, 0);
     const struct http_client_options options = {
-        .loop = &e->loop, .guard = &e->guard, .trust = e->trust, .connect_timeout_ms = 10000};
+        .loop = &e->loop,
+        .guard = &e->guard,
+        .trust = e->trust,
+        .connect_timeout_ms = 10000,
+        .https_only = config->security.require_https_callbacks,
+    };
     e->client = http_client_new(&options);
+}
+
+static inline void exchanging_start(struct exchanging *e, bool local, const char *extra_ca_file)
+{
+    static char loopback[] = "127.0.0.0/8";
+    char *networks[] = {loopback};
+    struct config config = {0};
+    if (local)
+        config.security.allowed_callback_networks = (struct string_list){networks, 1};
+    exchanging_start_with(e, &config, extra_ca_file);
 }
 
 static inline void exchanging_stop(struct exchanging *e)

@@ -1,25 +1,10 @@
 #include "tests/unit/unit.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/address.h"
-
-static void make_address(const char *text, struct sockaddr_storage *address)
-{
-    memset(address, 0, sizeof(*address));
-    if (strchr(text, ':')) {
-        struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(443)};
-        assert_int_equal(inet_pton(AF_INET6, text, &in6.sin6_addr), 1);
-        memcpy(address, &in6, sizeof(in6));
-    } else {
-        struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(443)};
-        assert_int_equal(inet_pton(AF_INET, text, &in.sin_addr), 1);
-        memcpy(address, &in, sizeof(in));
-    }
-}
+#include "tests/unit/address_making.h"
 
 static const char *special(const char *text)
 {
@@ -128,7 +113,7 @@ static void test_embedded(void **state)
 {
     (void)state;
     assert_public("::ffff:8.8.8.8");
-    assert_public("::8.8.8.8");
+    assert_special("::8.8.8.8", "Deprecated IPv4-Compatible");
     assert_special("::ffff:127.0.0.1", "Loopback (RFC 1122)");
     assert_special("::ffff:169.254.169.254", "Link Local (RFC 3927)");
     assert_special("::ffff:0.0.0.0", "This network");
@@ -144,8 +129,6 @@ static void test_other_family(void **state)
     (void)state;
     struct sockaddr_storage address = {.ss_family = AF_UNIX};
     assert_false(address_is_public((struct sockaddr *)&address));
-    struct address_guard guard = {0};
-    assert_false(address_guard_permits(&guard, (struct sockaddr *)&address));
 }
 
 static bool contains(const char *network_text, const char *text)
@@ -218,40 +201,59 @@ static void test_network_refused(void **state)
         "fd00::1/64", "\"fd00::1/64\" has bits set beyond its first 64: an address, not a network");
 }
 
-static bool permits(const struct address_guard *guard, const char *text)
+static void assert_embedded(const char *text, const char *expected)
 {
     struct sockaddr_storage address;
+    struct sockaddr_in embedded;
     make_address(text, &address);
-    return address_guard_permits(guard, (struct sockaddr *)&address);
+    bool found = address_embedded((struct sockaddr *)&address, &embedded);
+    assert_int_equal(found, expected != NULL);
+    if (!expected)
+        return;
+    char written[ADDRESS_TEXT_SIZE];
+    address_write((struct sockaddr *)&embedded, written);
+    assert_string_equal(written, expected);
+    assert_int_equal(address_port((struct sockaddr *)&embedded), 0);
 }
 
-static void test_guard(void **state)
+static void test_what_is_embedded(void **state)
 {
     (void)state;
-    struct address_guard guard = {0};
-    assert_true(permits(&guard, "8.8.8.8"));
-    assert_false(permits(&guard, "127.0.0.1"));
-    assert_false(permits(&guard, "::1"));
+    assert_embedded("64:ff9b::10.0.0.1", "10.0.0.1");
+    assert_embedded("64:ff9b::", "0.0.0.0");
+    assert_embedded("2002:0a00:0001::1", "10.0.0.1");
+    assert_embedded("2001:0:102:304:0:0:f5ff:fffe", "10.0.0.1"); /* Teredo inverts it */
+    assert_embedded("::10.0.0.1", "10.0.0.1");
+    assert_embedded("::2", "0.0.0.2");
+    assert_embedded("::", NULL);
+    assert_embedded("::1", NULL);
+    assert_embedded("::ffff:10.0.0.1", NULL); /* is one */
+    assert_embedded("64:ff9b:1::10.0.0.1", NULL);
+    assert_embedded("64:ff9b::1:10.0.0.1", NULL);
+    assert_embedded("2001:1::1", NULL);
+    assert_embedded("2003::1", NULL);
+    assert_embedded("10.0.0.1", NULL);
+}
 
-    struct error error;
-    char *networks[] = {"127.0.0.0/8", "::1", "fd00::/8"};
-    assert_int_equal(address_guard_init(&guard, networks, 3, &error), 0);
-    assert_true(permits(&guard, "8.8.8.8"));
-    assert_true(permits(&guard, "127.0.0.1"));
-    assert_true(permits(&guard, "::ffff:127.0.0.1"));
-    assert_true(permits(&guard, "::1"));
-    assert_true(permits(&guard, "fd00::1"));
-    assert_false(permits(&guard, "10.0.0.1"));
-    assert_false(permits(&guard, "::127.0.0.1"));
-    assert_false(permits(&guard, "fe80::1"));
-    address_guard_fini(&guard);
-
-    char *bad[] = {"127.0.0.0/8", "x"};
-    assert_int_equal(address_guard_init(&guard, bad, 2, &error), -1);
-    assert_null(guard.allowed);
-    assert_int_equal(address_guard_init(&guard, NULL, 0, &error), 0);
-    assert_false(permits(&guard, "127.0.0.1"));
-    address_guard_fini(&guard);
+static void test_port_and_text(void **state)
+{
+    (void)state;
+    struct sockaddr_storage address;
+    char text[ADDRESS_TEXT_SIZE];
+    const char *const texts[] = {"10.0.0.1", "fd00::1", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"};
+    for (size_t i = 0; i < ARRAY_COUNT(texts); i++) {
+        make_address(texts[i], &address);
+        assert_int_equal(address_port((struct sockaddr *)&address), 443);
+        address_write((struct sockaddr *)&address, text);
+        assert_string_equal(text, texts[i]);
+    }
+    make_address("::ffff:10.0.0.1", &address);
+    address_write((struct sockaddr *)&address, text);
+    assert_string_equal(text, "10.0.0.1");
+    address = (struct sockaddr_storage){.ss_family = AF_UNIX};
+    assert_int_equal(address_port((struct sockaddr *)&address), 0);
+    address_write((struct sockaddr *)&address, text);
+    assert_string_equal(text, "?");
 }
 
 static void test_text(void **state)
@@ -277,10 +279,15 @@ static void test_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ipv4),     cmocka_unit_test(test_ipv6),
-        cmocka_unit_test(test_embedded), cmocka_unit_test(test_other_family),
-        cmocka_unit_test(test_network),  cmocka_unit_test(test_network_refused),
-        cmocka_unit_test(test_guard),    cmocka_unit_test(test_text),
+        cmocka_unit_test(test_ipv4),
+        cmocka_unit_test(test_ipv6),
+        cmocka_unit_test(test_embedded),
+        cmocka_unit_test(test_other_family),
+        cmocka_unit_test(test_network),
+        cmocka_unit_test(test_network_refused),
+        cmocka_unit_test(test_what_is_embedded),
+        cmocka_unit_test(test_port_and_text),
+        cmocka_unit_test(test_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

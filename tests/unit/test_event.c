@@ -79,8 +79,9 @@ static struct event sample(int type)
         event.location = (struct location){TEXT("websub-messages-births"), 3};
     if (carries & LEASE) {
         event.lease_seconds = 864000;
-        event.secret = TEXT("s\xc3\xa9"
-                            "cret \"\\/\t");
+        event.secret.text = TEXT("s\xc3\xa9"
+                                 "cret \"\\/\t");
+        event.secret.key_id = TEXT("2024-06");
         event.method = SIGNATURE_SHA384;
         event.max_in_flight = 12;
     }
@@ -92,6 +93,10 @@ static struct event sample(int type)
         event.deadline = 1700000999999;
     if (type == EVENT_SUBSCRIPTION_REFUSED || type == EVENT_DELIVERY_SUSPENDED)
         event.reason = TEXT("status 500");
+    if (type == EVENT_SUBSCRIPTION_REQUESTED || type == EVENT_UNSUBSCRIPTION_REQUESTED) {
+        event.owner = TEXT("bank \xc3\xa9");
+        event.by_operator = true;
+    }
     return event;
 }
 
@@ -117,8 +122,11 @@ static void assert_same(const struct event *a, const struct event *b)
     assert_same_string(a->topic, b->topic);
     assert_same_string(a->callback, b->callback);
     assert_same_string(a->request_id, b->request_id);
-    assert_same_string(a->secret, b->secret);
+    assert_same_string(a->secret.text, b->secret.text);
+    assert_same_string(a->secret.key_id, b->secret.key_id);
     assert_same_string(a->reason, b->reason);
+    assert_same_string(a->owner, b->owner);
+    assert_int_equal(a->by_operator, b->by_operator);
     assert_true(location_equal(&a->location, &b->location));
     assert_int_equal(a->lease_seconds, b->lease_seconds);
     assert_int_equal(a->method, b->method);
@@ -205,7 +213,8 @@ static void test_any_text_comes_back_as_it_was(void **state)
     };
     for (size_t i = 0; i < ARRAY_COUNT(texts); i++) {
         struct event event = sample(EVENT_SUBSCRIPTION_REQUESTED);
-        event.topic = event.callback = event.secret = event.reason = TEXT(texts[i]);
+        event.topic = event.callback = event.reason = TEXT(texts[i]);
+        event.secret = (struct stored_secret){event.topic, event.topic};
         assert_round_trip(&event);
     }
 }
@@ -214,10 +223,10 @@ static void test_what_is_optional_may_be_missing(void **state)
 {
     (void)state;
     struct event event = sample(EVENT_SUBSCRIPTION_REQUESTED);
-    event.secret = NULL;
+    event.secret = (struct stored_secret){0};
     event.method = -1;
     assert_round_trip(&event);
-    event.secret = TEXT("");
+    event.secret.text = TEXT("");
     assert_round_trip(&event);
     event = sample(EVENT_DELIVERY_SUSPENDED);
     event.reason = NULL;
@@ -264,8 +273,9 @@ static void test_what_a_type_must_carry_may_not_be_missing(void **state)
 static void test_badly_typed_members_are_refused_even_where_not_needed(void **state)
 {
     (void)state;
-    static const char *const strings[] = {"type",   "topic",  "callback",    "request",
-                                          "secret", "reason", "kafka_topic", "method"};
+    static const char *const strings[] = {"type",   "topic",     "callback", "request",
+                                          "secret", "reason",    "owner",    "kafka_topic",
+                                          "method", "secret_key"};
     static const char *const integers[] = {"v",      "at",   "partition", "lease_seconds",
                                            "offset", "base", "deadline"};
     for (int type = 0; type < EVENT_TYPE_COUNT; type++) {
@@ -279,6 +289,30 @@ static void test_badly_typed_members_are_refused_even_where_not_needed(void **st
                 assert_refused_with(text, integers[i], *bad);
         free(text);
     }
+}
+
+static void test_a_key_without_a_secret_is_refused(void **state)
+{
+    (void)state;
+    struct event event = sample(EVENT_SUBSCRIPTION_REQUESTED);
+    char *text = encode(&event);
+    assert_refused_with(text, "secret", NULL);
+    free(text);
+}
+
+/* What was written before secrets could be encrypted. */
+static void test_a_secret_without_a_key_is_plain(void **state)
+{
+    (void)state;
+    struct error error;
+    struct event event = sample(EVENT_SUBSCRIPTION_REQUESTED), decoded;
+    char *text = encode(&event), *older = json_edit(text, "secret_key", NULL);
+    assert_int_equal(event_decode(older, strlen(older), &decoded, &error), 0);
+    assert_string_equal(decoded.secret.text, event.secret.text);
+    assert_null(decoded.secret.key_id);
+    event_fini(&decoded);
+    free(older);
+    free(text);
 }
 
 static void test_values_out_of_range_are_refused(void **state)
@@ -475,6 +509,8 @@ int main(void)
         cmocka_unit_test(test_unknown_members_are_ignored),
         cmocka_unit_test(test_what_a_type_must_carry_may_not_be_missing),
         cmocka_unit_test(test_badly_typed_members_are_refused_even_where_not_needed),
+        cmocka_unit_test(test_a_key_without_a_secret_is_refused),
+        cmocka_unit_test(test_a_secret_without_a_key_is_plain),
         cmocka_unit_test(test_values_out_of_range_are_refused),
         cmocka_unit_test(test_a_lease_without_end_is_refused),
         cmocka_unit_test(test_what_is_no_json_object_is_refused),

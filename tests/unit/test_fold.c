@@ -22,7 +22,7 @@ static void add_pending(struct subscription_state *s, bool unsubscribe)
     s->pending_count = 1;
     strcpy(s->pending->request_id, request_id('p'));
     s->pending->unsubscribe = unsubscribe;
-    s->pending->secret = strdup("new secret");
+    s->pending->secret.text = strdup("new secret");
     s->pending->method = SIGNATURE_SHA512;
     s->pending->lease_seconds = 100;
     s->pending->location.kafka_topic = strdup(KAFKA);
@@ -43,7 +43,7 @@ static struct subscription_state *make_state(int status, enum waiting waiting)
         add_pending(s, waiting == UNSUBSCRIBE_WAITS);
     if (status == SUBSCRIPTION_REQUESTED)
         return s;
-    s->secret = strdup("old secret");
+    s->secret.text = strdup("old secret");
     s->verified_at_ms = LEASE_END - 300 * 1000;
     s->lease_seconds = 300;
     s->lease_end_ms = LEASE_END;

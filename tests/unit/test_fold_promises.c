@@ -70,7 +70,8 @@ static void test_a_first_verification_takes_everything_from_its_request(void **s
     (void)state;
     struct event requested = make_request(EVENT_SUBSCRIPTION_REQUESTED, 'a');
     requested.at_ms = 5000;
-    requested.secret = (char *)(uintptr_t) "s3cret";
+    requested.secret.text = (char *)(uintptr_t) "s3cret";
+    requested.secret.key_id = (char *)(uintptr_t) "key";
     requested.method = SIGNATURE_SHA384;
     requested.lease_seconds = 3600;
     requested.location.partition = 5;
@@ -78,14 +79,15 @@ static void test_a_first_verification_takes_everything_from_its_request(void **s
     assert_int_equal(s->status, SUBSCRIPTION_REQUESTED);
     assert_int_equal(s->pending_count, 1);
     assert_int_equal(s->pending[0].requested_at_ms, 5000);
-    assert_null(s->secret);
+    assert_null(s->secret.text);
     char id[ID_HEX_SIZE];
     id_subscription(TOPIC, CALLBACK, id);
     assert_string_equal(s->id, id);
 
     assert_folds(FOLD_CHANGED, verified('a', 7000, 42));
     assert_int_equal(s->status, SUBSCRIPTION_ACTIVE);
-    assert_string_equal(s->secret, "s3cret");
+    assert_string_equal(s->secret.text, "s3cret");
+    assert_string_equal(s->secret.key_id, "key");
     assert_int_equal(s->method, SIGNATURE_SHA384);
     assert_int_equal(s->created_at_ms, 5000);
     assert_int_equal(s->verified_at_ms, 7000);
@@ -104,14 +106,15 @@ static void test_a_renewal_keeps_the_position_and_changes_the_rest(void **state)
     subscribe('a', 10);
     assert_folds(FOLD_CHANGED, make_delivery(EVENT_DELIVERY_DETACHED, 101, 15));
     struct event requested = make_request(EVENT_SUBSCRIPTION_REQUESTED, 'b');
-    requested.secret = (char *)(uintptr_t) "other";
+    requested.secret.text = (char *)(uintptr_t) "other";
     requested.method = SIGNATURE_SHA1;
     requested.lease_seconds = 60;
     assert_folds(FOLD_CHANGED, requested);
-    assert_null(s->secret);
+    assert_null(s->secret.text);
     assert_folds(FOLD_CHANGED, verified('b', 90000, 99));
     assert_position(15, 102, 101, true);
-    assert_string_equal(s->secret, "other");
+    assert_string_equal(s->secret.text, "other");
+    assert_null(s->secret.key_id);
     assert_int_equal(s->method, SIGNATURE_SHA1);
     assert_int_equal(s->lease_end_ms, 150000);
     assert_int_equal(s->created_at_ms, 1000);
@@ -119,7 +122,7 @@ static void test_a_renewal_keeps_the_position_and_changes_the_rest(void **state)
     /* ... and may drop the secret and the method. */
     subscribe('c', 120);
     assert_position(15, 102, 101, true);
-    assert_null(s->secret);
+    assert_null(s->secret.text);
     assert_int_equal(s->method, -1);
 }
 
@@ -204,7 +207,7 @@ static void test_a_refused_request_leaves_everything_as_it_was(void **state)
     subscribe('a', 10);
     char *before = picture(s);
     struct event requested = make_request(EVENT_SUBSCRIPTION_REQUESTED, 'b');
-    requested.secret = (char *)(uintptr_t) "other";
+    requested.secret.text = (char *)(uintptr_t) "other";
     requested.lease_seconds = 1;
     requested.location.kafka_topic = (char *)(uintptr_t)ELSEWHERE;
     assert_folds(FOLD_CHANGED, requested);
@@ -409,19 +412,19 @@ static void test_gone_with_a_request_behind_it_leaves_the_request(void **state)
 {
     (void)state;
     struct event requested = make_request(EVENT_SUBSCRIPTION_REQUESTED, 'a');
-    requested.secret = (char *)(uintptr_t) "old";
+    requested.secret.text = (char *)(uintptr_t) "old";
     assert_folds(FOLD_CHANGED, requested);
     assert_folds(FOLD_CHANGED, verified('a', 1000, 10));
     int64_t old = s->position.base;
     requested = make_request(EVENT_SUBSCRIPTION_REQUESTED, 'b');
-    requested.secret = (char *)(uintptr_t) "new";
+    requested.secret.text = (char *)(uintptr_t) "new";
     assert_folds(FOLD_CHANGED, requested);
     assert_folds(FOLD_CHANGED, make_delivery(EVENT_DELIVERY_GONE, old, 0));
     assert_int_equal(s->status, SUBSCRIPTION_REQUESTED);
-    assert_null(s->secret);
+    assert_null(s->secret.text);
     assert_ignored(make_delivery(EVENT_DELIVERY_GONE, old, 0));
     assert_folds(FOLD_CHANGED, verified('b', 1000, 77));
-    assert_string_equal(s->secret, "new");
+    assert_string_equal(s->secret.text, "new");
     assert_position(77, 105, 105, false);
     assert_ignored(make_delivery(EVENT_DELIVERY_GONE, old, 0));
 }

@@ -53,7 +53,9 @@ static struct event random_event(const struct entity *entity)
     struct event event = make_event(random_type(s));
     event.callback = (char *)(uintptr_t)entity->callback;
     event.request_id = random_request(s);
-    event.secret = secrets[random_below(&source, 3)];
+    event.secret.text = secrets[random_below(&source, 3)];
+    if (event.secret.text)
+        event.secret.key_id = secrets[random_below(&source, 3)];
     event.method = (int)random_below(&source, 5) - 1;
     event.lease_seconds = 1 + random_below(&source, 1000);
     event.at_ms = random_below(&source, 100000);
@@ -84,7 +86,8 @@ static void check_state(const struct subscription_state *s, int64_t sequence)
     assert_true(s->position.base <= s->position.set && s->position.set <= sequence);
     if (s->status == SUBSCRIPTION_REQUESTED) {
         assert_true(s->pending_count > 0);
-        assert_null(s->secret);
+        assert_null(s->secret.text);
+        assert_null(s->secret.key_id);
         assert_null(s->reason);
         assert_null(s->location.kafka_topic);
         assert_int_equal(s->position.base, 0);
@@ -116,6 +119,13 @@ static bool is_about_delivery(enum event_type type)
     return type >= EVENT_DELIVERY_DETACHED && type <= EVENT_DELIVERY_GONE;
 }
 
+static void assert_same_string(const char *a, const char *b)
+{
+    assert_int_equal(!a, !b);
+    if (a)
+        assert_string_equal(a, b);
+}
+
 /** What an event may do to one that was there before and is still there. */
 static void check_step(const struct subscription_state *before,
                        const struct subscription_state *after, const struct event *event,
@@ -143,9 +153,8 @@ static void check_step(const struct subscription_state *before,
     if (event->type != EVENT_SUBSCRIPTION_VERIFIED) {
         assert_int_equal(after->lease_end_ms, before->lease_end_ms);
         assert_int_equal(after->method, before->method);
-        assert_int_equal(!after->secret, !before->secret);
-        if (after->secret)
-            assert_string_equal(after->secret, before->secret);
+        assert_same_string(after->secret.text, before->secret.text);
+        assert_same_string(after->secret.key_id, before->secret.key_id);
     }
 }
 

@@ -340,6 +340,54 @@ static void test_forbidden(void **state)
     }
 }
 
+static struct outcome run_restricted(const char *url, const struct config *config)
+{
+    struct outcome outcome;
+    exchanging_start_with(&client, config, "");
+    exchange(&client, &outcome, url, NULL, PATIENCE_MS);
+    exchanging_stop(&client);
+    return outcome;
+}
+
+static void test_forbidden_port(void **state)
+{
+    (void)state;
+    char loopback[] = "127.0.0.0/8", port[] = "9", *networks[] = {loopback}, *ports[] = {port};
+    struct config config = {0};
+    config.security.allowed_callback_networks = (struct string_list){networks, 1};
+    config.security.denied_callback_ports = (struct string_list){ports, 1};
+    struct outcome outcome = run_restricted("http://127.0.0.1:9/", &config);
+    assert_string_equal(reason_of(&outcome), "forbidden_port");
+    /* The address comes first: nobody learns about ports there. */
+    outcome = run_restricted("http://10.0.0.1:9/", &config);
+    assert_string_equal(reason_of(&outcome), "forbidden_address");
+}
+
+static void test_https_only(void **state)
+{
+    (void)state;
+    struct config config = {0};
+    config.security.require_https_callbacks = true;
+    struct outcome outcome = run_restricted("http://127.0.0.1:9/", &config);
+    assert_string_equal(reason_of(&outcome), "forbidden_url");
+    outcome = run_restricted("https://127.0.0.1:9/", &config);
+    assert_string_equal(reason_of(&outcome), "forbidden_address");
+}
+
+/** The hub refuses them; what is in Kafka may have come from elsewhere. */
+static void test_forbidden_urls(void **state)
+{
+    (void)state;
+    const char *const urls[] = {"ftp://127.0.0.1:9/",           "file:///etc/passwd",
+                                "gopher://127.0.0.1:9/x",       "dict://127.0.0.1:9/x",
+                                "http://user@127.0.0.1:9/",     "http://user:word@127.0.0.1:9/",
+                                "https://8.8.8.8@127.0.0.1:9/", "telnet://127.0.0.1:9/"};
+    for (size_t i = 0; i < ARRAY_COUNT(urls); i++) {
+        const struct outcome outcome = run_url(urls[i], true);
+        assert_string_equal(reason_of(&outcome), "forbidden_url");
+    }
+}
+
 /** Names that no resolver is asked for: too long a label, none at all, no UTF-8. */
 static void test_impossible_names(void **state)
 {
@@ -395,6 +443,9 @@ int main(void)
         cmocka_unit_test(test_connection_times_out),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_forbidden),
+        cmocka_unit_test(test_forbidden_port),
+        cmocka_unit_test(test_https_only),
+        cmocka_unit_test(test_forbidden_urls),
         cmocka_unit_test(test_impossible_names),
         cmocka_unit_test(test_cancelled_exchange_is_never_done),
     };

@@ -1,4 +1,4 @@
-/* dispatcher/http_client and dispatcher/trust: whose certificates are good, against a TLS server.
+/* dispatcher/http_client and common/trust: whose certificates are good, against a TLS server.
  */
 #include "tests/unit/unit.h"
 

@@ -31,9 +31,12 @@ static void test_without_an_answer_the_outcome_tells(void **state)
     assert_string_equal(reason(HTTP_DNS_FAILED, 0), "dns");
     assert_string_equal(reason(HTTP_REFUSED, 0), "refused");
     assert_string_equal(reason(HTTP_FORBIDDEN, 0), "forbidden_address");
+    assert_string_equal(reason(HTTP_FORBIDDEN_PORT, 0), "forbidden_port");
+    assert_string_equal(reason(HTTP_FORBIDDEN_URL, 0), "forbidden_url");
     assert_string_equal(reason(HTTP_TLS_FAILED, 0), "tls");
     assert_string_equal(reason(HTTP_CONNECT_TIMED_OUT, 0), "connect_timeout");
     assert_string_equal(reason(HTTP_TIMED_OUT, 0), "timeout");
+    assert_string_equal(reason(HTTP_NOT_SENT, 0), "secret_key");
     /* A status of which the rest did not come is no answer. */
     assert_string_equal(reason(HTTP_BROKEN, 200), "broken_connection");
 }

@@ -65,7 +65,7 @@ static int on_changed(void *context, const char *key, const char *value, size_t 
 static int set_up(void **state)
 {
     (void)state;
-    partition = partition_new(3, RESUME_WINDOW_MS);
+    partition = partition_new(3, RESUME_WINDOW_MS, NULL);
     sequence = 100;
     return 0;
 }
@@ -85,12 +85,12 @@ static int tear_down(void **state)
 
 /* --- short ways --- */
 
-static bool topic_ended;
+static struct partition_effects effects;
 
 static int fold(const struct event *event)
 {
     store.changes = store.tombstones = 0;
-    return partition_fold(partition, event, sequence++, on_changed, &store, &topic_ended);
+    return partition_fold(partition, event, sequence++, on_changed, &store, &effects);
 }
 
 static struct event topic_event(enum event_type type, const char *topic)
@@ -147,7 +147,7 @@ static void load(struct partition *into, const char *key, const char *value)
 static struct partition *load_all(void)
 {
     struct record *record, *next;
-    struct partition *loaded = partition_new(3, RESUME_WINDOW_MS);
+    struct partition *loaded = partition_new(3, RESUME_WINDOW_MS, NULL);
     HASH_ITER(hh, store.records, record, next)
     {
         load(loaded, record->key, record->value);
@@ -190,6 +190,8 @@ static void assert_loads_as_it_is(void)
     struct partition *loaded = load_all();
     assert_same_subscriptions(partition, loaded);
     assert_same_topics(partition, loaded);
+    assert_memory_equal(partition->secrets, loaded->secrets,
+                        secrets_count_size(NULL) * sizeof(*loaded->secrets));
     assert_int_equal(HASH_COUNT(store.records),
                      count_subscriptions(partition) + count_topics(partition));
     partition_free(loaded);
@@ -206,17 +208,17 @@ static void test_a_topic_is_told_once_and_its_end_is_to_be_spread(void **state)
     assert_int_equal(store.changes, 0);
     assert_int_equal(fold(&registered), 1);
     assert_int_equal(store.changes, 1);
-    assert_false(topic_ended);
+    assert_false(effects.topic_ended);
     assert_loads_as_it_is();
     assert_int_equal(fold(&registered), 0);
     assert_int_equal(store.changes, 0);
     assert_int_equal(fold(&deregistered), 1);
-    assert_true(topic_ended);
+    assert_true(effects.topic_ended);
     assert_int_equal(store.tombstones, 1);
     assert_null(store.records);
     assert_int_equal(count_topics(partition), 0);
     assert_int_equal(fold(&deregistered), 0);
-    assert_false(topic_ended);
+    assert_false(effects.topic_ended);
 }
 
 static void test_the_end_of_a_topic_reaches_all_its_subscriptions_and_no_others(void **state)
@@ -238,7 +240,7 @@ static void test_the_end_of_a_topic_reaches_all_its_subscriptions_and_no_others(
 
     struct event ended = topic_event(EVENT_TOPIC_ENDED, "a");
     assert_int_equal(fold(&ended), 1);
-    assert_false(topic_ended);
+    assert_false(effects.topic_ended);
     assert_int_equal(store.changes, EACH);
     assert_int_equal(store.tombstones, 1);
     assert_int_equal(count_subscriptions(partition), 2 * EACH - 1);
@@ -419,7 +421,7 @@ static void test_later_records_replace_and_tombstones_remove(void **state)
     char *topic =
         state_encode_topic(entities_find_topic(&partition->entities, TOPIC)->state, &length);
 
-    struct partition *loaded = partition_new(3, RESUME_WINDOW_MS);
+    struct partition *loaded = partition_new(3, RESUME_WINDOW_MS, NULL);
     load(loaded, key, NULL);
     load(loaded, topic_key, NULL);
     load(loaded, key, older);
@@ -473,6 +475,10 @@ static int fold_random_event(struct random *random)
     event.base = s ? s->position.base : 0;
     event.deadline = s ? s->lease_end_ms : 0;
     event.offset = random_below(random, 1000);
+    if (event.type == EVENT_SUBSCRIPTION_REQUESTED && random_one_in(random, 2))
+        event.secret.text = (char *)(uintptr_t) "secret";
+    if (event.secret.text && random_one_in(random, 3))
+        event.secret.key_id = (char *)(uintptr_t) "unknown";
     return fold(&event);
 }
 

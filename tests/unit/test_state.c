@@ -41,20 +41,24 @@ static struct subscription_state sample(int status)
         snprintf(request->request_id, sizeof(request->request_id),
                  "01890a5d-ac96-774b-bcce-b302099a805%d", i);
         request->unsubscribe = i == 1;
-        request->secret = i == 0 ? TEXT("s\xc3\xa9"
-                                        "cret \"\\\x01")
-                                 : NULL;
+        request->secret = i == 0 ? (struct stored_secret){.text = TEXT("s\xc3\xa9"
+                                                                       "cret \"\\\x01")}
+                                 : (struct stored_secret){0};
         request->method = i == 0 ? SIGNATURE_SHA512 : -1;
         request->max_in_flight = i == 0 ? 7 : 0;
         request->lease_seconds = i == 0 ? 864000 : 0;
         request->requested_at_ms = 1700000000001 + i;
+        request->owner = i == 0 ? TEXT("bank") : NULL;
+        request->by_operator = i == 1;
+        request->denial = i == 1 ? TEXT("not in this country") : NULL;
         request->location = i == 0 ? (struct location){TEXT(KAFKA), 7} : (struct location){NULL, 0};
     }
     s.pending = sample_requests;
     s.pending_count = 2;
     if (status == SUBSCRIPTION_REQUESTED)
         return s;
-    s.secret = TEXT("old secret");
+    s.secret = (struct stored_secret){.key_id = TEXT("a.key-1"), .text = TEXT("c2VjcmV0")};
+    s.owner = TEXT("bank");
     s.method = SIGNATURE_SHA1;
     s.max_in_flight = 1000;
     s.resumed = 4321;
@@ -77,6 +81,12 @@ static void assert_same_string(const char *a, const char *b)
         assert_string_equal(a, b);
 }
 
+static void assert_same_secret(const struct stored_secret *a, const struct stored_secret *b)
+{
+    assert_same_string(a->key_id, b->key_id);
+    assert_same_string(a->text, b->text);
+}
+
 static void assert_same_location(const struct location *a, const struct location *b)
 {
     assert_true(location_equal(a, b));
@@ -86,11 +96,14 @@ static void assert_same_request(const struct pending_request *a, const struct pe
 {
     assert_string_equal(a->request_id, b->request_id);
     assert_int_equal(a->unsubscribe, b->unsubscribe);
-    assert_same_string(a->secret, b->secret);
+    assert_same_secret(&a->secret, &b->secret);
     assert_int_equal(a->method, b->method);
     assert_int_equal(a->max_in_flight, b->max_in_flight);
     assert_int_equal(a->lease_seconds, b->lease_seconds);
     assert_int_equal(a->requested_at_ms, b->requested_at_ms);
+    assert_same_string(a->owner, b->owner);
+    assert_int_equal(a->by_operator, b->by_operator);
+    assert_same_string(a->denial, b->denial);
     assert_same_location(&a->location, &b->location);
 }
 
@@ -100,7 +113,8 @@ static void assert_same(const struct subscription_state *a, const struct subscri
     assert_same_string(a->topic, b->topic);
     assert_same_string(a->callback, b->callback);
     assert_int_equal(a->status, b->status);
-    assert_same_string(a->secret, b->secret);
+    assert_same_string(a->owner, b->owner);
+    assert_same_secret(&a->secret, &b->secret);
     assert_int_equal(a->method, b->method);
     assert_int_equal(a->max_in_flight, b->max_in_flight);
     assert_int_equal(a->created_at_ms, b->created_at_ms);
@@ -203,7 +217,8 @@ static void test_subscriptions_of_every_status_come_back_as_they_were(void **sta
         if (status == SUBSCRIPTION_REQUESTED)
             continue;
         s.pending_count = 0;
-        s.secret = s.reason = NULL;
+        s.reason = NULL;
+        s.secret = (struct stored_secret){0};
         s.method = -1;
         assert_round_trip(&s);
     }
@@ -424,8 +439,8 @@ static void test_what_a_record_must_carry_may_not_be_missing(void **state)
 static void test_badly_typed_members_are_refused(void **state)
 {
     (void)state;
-    static const char *const strings[] = {"topic",  "callback", "status",     "secret",
-                                          "method", "reason",   "kafka_topic"};
+    static const char *const strings[] = {"topic",  "callback", "status",      "secret",
+                                          "method", "reason",   "kafka_topic", "secret_key"};
     static const char *const integers[] = {
         "v",      "created_at", "verified_at", "lease_seconds", "lease_end",
         "offset", "set",        "base",        "partition"};
@@ -519,7 +534,8 @@ static void assert_refused_request(const char *name, const char *value)
 static void test_malformed_pending_requests_are_refused(void **state)
 {
     (void)state;
-    static const char *const strings[] = {"request", "mode", "secret", "method", "kafka_topic"};
+    static const char *const strings[] = {"request", "mode",        "secret",
+                                          "method",  "kafka_topic", "secret_key"};
     static const char *const integers[] = {"lease_seconds", "requested_at", "partition"};
     for (size_t i = 0; i < ARRAY_COUNT(strings); i++)
         for (const char *const *bad = json_not_a_string(); *bad; bad++)

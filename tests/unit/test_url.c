@@ -80,6 +80,30 @@ static void test_callback_refused(void **state)
     assert_callback_refused("http://[zz]/", NULL);
 }
 
+static void test_scheme_and_port(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *url;
+        bool https;
+        uint16_t port;
+    } urls[] = {
+        {"http://a.example", false, 80},
+        {"https://a.example/", true, 443},
+        {"HTTPS://a.example:8443/x", true, 8443},
+        {"http://[::1]:1/", false, 1},
+        {"http://a.example:00080/", false, 80},
+        {"http://a.example:65535?x:1", false, 65535},
+        {"http://https.example/https://", false, 80},
+        {"ftp://a.example/", false, 0},
+        {"http://a.example:65536/", false, 0},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(urls); i++) {
+        assert_int_equal(url_is_https(urls[i].url), urls[i].https);
+        assert_int_equal(url_port(urls[i].url), urls[i].port);
+    }
+}
+
 static void test_callback_length(void **state)
 {
     (void)state;
@@ -182,6 +206,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_callback_accepted),
         cmocka_unit_test(test_callback_refused),
+        cmocka_unit_test(test_scheme_and_port),
         cmocka_unit_test(test_callback_length),
         cmocka_unit_test(test_topic),
         cmocka_unit_test(test_topic_length),

@@ -29,6 +29,7 @@ enum { ANSWER_ROOM = 4096, LAST_ANSWERS_MS = 10000, RECONNECT_MS = 100 };
 struct options {
     uint16_t port;
     const char *topic;
+    const char *header; /* "Name: value", or NULL */
     unsigned topics;
     unsigned connections;
     double rate;
@@ -305,8 +306,9 @@ static char *request_head(const struct options *options, unsigned index)
     form_encode(&head, topic, strlen(topic));
     buffer_append_format(&head,
                          " HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nContent-Type: text/plain\r\n"
-                         "Content-Length: %zu\r\n\r\n",
-                         options->port, options->size);
+                         "%s%sContent-Length: %zu\r\n\r\n",
+                         options->port, options->header ? options->header : "",
+                         options->header ? "\r\n" : "", options->size);
     free(topic);
     return head.data;
 }
@@ -382,6 +384,9 @@ static error_t take_option(int key, char *argument, struct argp_state *state)
     case 'b':
         options->size = strtoul(argument, NULL, 10);
         return 0;
+    case 'H':
+        options->header = argument;
+        return 0;
     case 'd':
         options->on_demand = true;
         return 0;
@@ -406,6 +411,7 @@ static const struct argp_option option_list[] = {
     {"seconds", 's', "N", 0, "Stop after so long", 0},
     {"count", 'n', "N", 0, "Stop after so many messages", 0},
     {"size", 'b', "BYTES", 0, "Of a body (1024)", 0},
+    {"header", 'H', "NAME: VALUE", 0, "Sent with every message", 0},
     {0},
 };
 static const struct argp arguments = {

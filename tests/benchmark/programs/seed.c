@@ -92,7 +92,7 @@ static void write_subscription(struct seed *seed, unsigned number)
         .topic = topic,
         .callback = callback,
         .status = SUBSCRIPTION_ACTIVE,
-        .secret = (char *)(uintptr_t)seed->secret,
+        .secret = {.text = (char *)(uintptr_t)seed->secret},
         .method = -1,
         .created_at_ms = seed->now_ms,
         .verified_at_ms = seed->now_ms,

@@ -41,6 +41,10 @@ class ManagedProcess:
                 start_new_session=True,
             )
 
+    def run_under(self, prefix: list[str]) -> None:
+        """From its next start on, runs as the rest of this command line, which must end in an exec."""
+        self.argv = [*prefix, *self.argv]
+
     @property
     def started(self) -> bool:
         return self._child is not None

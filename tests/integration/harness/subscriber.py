@@ -205,7 +205,7 @@ class _Server(socketserver.ThreadingTCPServer):
     def __init__(self, port: int, subscriber: "Subscriber"):
         self.subscriber = subscriber
         self._open: set = set()
-        super().__init__(("127.0.0.1", port), _Handler)
+        super().__init__((subscriber.address, port), _Handler)
 
     def process_request(self, request, client_address) -> None:
         self._open.add(request)
@@ -230,7 +230,8 @@ class Subscriber:
 
     scheme = "http"
 
-    def __init__(self) -> None:
+    def __init__(self, address: str = "127.0.0.1") -> None:
+        self.address = address
         self._endpoints: dict[str, Endpoint] = {}
         self._numbers = itertools.count(1)
         self._server: _Server | None = None
@@ -255,10 +256,14 @@ class Subscriber:
         self._server.close_connections()
         self._server = None
 
-    def endpoint(self, name: str = "callback", query: str = "") -> Endpoint:
-        """A new callback with a path of its own; `query` is appended to its URL as it is."""
+    def endpoint(self, name: str = "callback", query: str = "", host: str | None = None) -> Endpoint:
+        """A new callback with a path of its own; `query` is appended to its URL as it is.
+
+        `host`: a name of this subscriber's address, or another spelling.
+        """
         path = f"/{name}-{next(self._numbers)}"
-        endpoint = Endpoint(f"{self.scheme}://127.0.0.1:{self.port}{path}" + (f"?{query}" if query else ""))
+        url = f"{self.scheme}://{host or self.address}:{self.port}{path}"
+        endpoint = Endpoint(f"{url}?{query}" if query else url)
         self._endpoints[path] = endpoint
         return endpoint
 

@@ -1,12 +1,12 @@
 /**
- * Which certificate authorities vouch for callbacks: the system's, as libcurl was built to find
- * them, and the operator's own (security.extra_ca_file).
+ * Which certificate authorities vouch for callbacks and for the operator's own services: the
+ * system's, as libcurl was built to find them, and the operator's (security.extra_ca_file).
  *
  * libcurl would read the system's certificates anew for every TLS connection: it keeps them only
  * when they are one file, and Debian's libcurl is built to look into a directory as well.
  */
-#ifndef WEBSUB_DISPATCHER_TRUST_H
-#define WEBSUB_DISPATCHER_TRUST_H
+#ifndef WEBSUB_COMMON_TRUST_H
+#define WEBSUB_COMMON_TRUST_H
 
 #include <openssl/x509.h>
 

@@ -1,4 +1,4 @@
-#include "dispatcher/trust.h"
+#include "common/trust.h"
 
 #include <curl/curl.h>
 #include <errno.h>
