@@ -106,7 +106,11 @@ static int set_common_properties(rd_kafka_conf_t *conf, const struct config *con
         return -1;
     if (type == RD_KAFKA_PRODUCER)
         return set_property(conf, "acks", "all", error);
-    if (set_property(conf, "enable.auto.commit", "false", error) != 0 ||
+    /* librdkafka wants a name even of consumers that join no group, and asks Kafka about it. */
+    char *group = xasprintf("%sreaders", config->kafka.topic_prefix);
+    int named = set_property(conf, "group.id", group, error);
+    free(group);
+    if (named != 0 || set_property(conf, "enable.auto.commit", "false", error) != 0 ||
         set_property(conf, "enable.auto.offset.store", "false", error) != 0 ||
         set_property(conf, "isolation.level", "read_committed", error) != 0 ||
         set_property(conf, "enable.partition.eof", "true", error) != 0 ||

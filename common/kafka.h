@@ -40,8 +40,9 @@ struct kafka_property {
 /**
  * A client handle: bootstrap servers, then `properties`, then the user's kafka.properties.
  * Consumers get enable.auto.commit=false, isolation.level=read_committed and partition EOF events
- * from here. `opaque` is what librdkafka's callbacks get. `configure` (or NULL) may set callbacks
- * on the conf. Does not wait for a broker. @returns NULL on failure.
+ * from here, and the group "<prefix>readers", which is for those that join none. `opaque` is what
+ * librdkafka's callbacks get. `configure` (or NULL) may set callbacks on the conf. Does not wait
+ * for a broker. @returns NULL on failure.
  */
 rd_kafka_t *kafka_client_new(const struct config *config, rd_kafka_type_t type,
                              const struct kafka_property *properties,

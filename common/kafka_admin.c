@@ -5,10 +5,11 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/kafka_reach.h"
 #include "common/log.h"
 #include "common/panic.h"
 
-enum { CONTROLLER_WAIT_MS = 1000, REQUEST_MS = 10000, METADATA_MS = 1000 };
+enum { CONTROLLER_WAIT_MS = 1000, REQUEST_MS = 10000, METADATA_MS = 1000, RETRY_MS = 1000 };
 
 struct topic_spec {
     const char *name;
@@ -192,27 +193,6 @@ static int check_cleanup_policy(rd_kafka_t *rk, const char *topic, bool compacte
     return result;
 }
 
-static int wait_for_broker(rd_kafka_t *rk, const char *servers, bool (*stop)(void),
-                           struct error *error)
-{
-    const struct rd_kafka_metadata *metadata;
-    bool waited = false;
-    for (;;) {
-        rd_kafka_resp_err_t code = rd_kafka_metadata(rk, 0, NULL, &metadata, METADATA_MS);
-        if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
-            rd_kafka_metadata_destroy(metadata);
-            log_info(waited ? "kafka.reached_at_last" : "kafka.reached",
-                     LOG_STR("bootstrap_servers", servers));
-            return 0;
-        }
-        if (stop())
-            return error_set(error, ERROR_CONFLICT, false, "stopped while waiting for Kafka");
-        log_warning("kafka.waiting", LOG_STR("bootstrap_servers", servers),
-                    LOG_STR("reason", rd_kafka_err2str(code)));
-        waited = true;
-    }
-}
-
 static int ensure_all(rd_kafka_t *rk, const struct config *config, const struct kafka_names *names,
                       struct error *error)
 {
@@ -267,20 +247,21 @@ static int check_all(rd_kafka_t *rk, const struct kafka_names *names, struct kaf
 int kafka_admin_prepare(const struct config *config, const struct kafka_names *names,
                         bool (*stop)(void), struct kafka_layout *layout, struct error *error)
 {
-    rd_kafka_t *rk = kafka_client_new(config, RD_KAFKA_PRODUCER, NULL, NULL, NULL, error);
+    struct kafka_reach reach;
     int result = -1;
-    if (!rk)
+    if (kafka_reach_init(&reach, config, error) != 0)
         return -1;
     for (;;) {
-        if (wait_for_broker(rk, config->kafka.bootstrap_servers, stop, error) != 0)
+        if (kafka_reach_wait(&reach, stop, error) != 0)
             break;
-        result = ensure_all(rk, config, names, error);
+        result = ensure_all(reach.rk, config, names, error);
         if (result == 0)
-            result = check_all(rk, names, layout, error);
+            result = check_all(reach.rk, names, layout, error);
         if (result == 0 || !error->retriable || stop())
             break;
         log_warning("kafka.not_ready", LOG_STR("reason", error->message));
+        clock_sleep_ms(RETRY_MS); /* a refusal, such as that of an ACL, comes at once */
     }
-    rd_kafka_destroy(rk);
+    kafka_reach_fini(&reach);
     return result;
 }

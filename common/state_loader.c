@@ -19,17 +19,15 @@ struct state_loader {
 struct state_loader *state_loader_new(const struct config *config, const struct kafka_names *names,
                                       struct counter *malformed, struct error *error)
 {
-    /* Neither handle joins a group or commits; the name is only there because consumers need one.
-     */
+    /* Neither handle joins a group or commits. */
     const struct kafka_property reader[] = {
-        {"group.id", "websub-state-loader"},
         /* It reads to an end and stops: a long wait for more is never wanted. */
         {"fetch.wait.max.ms", "5"},
         {STATE_READER_QUEUE},
         {NULL, NULL},
     };
-    const struct kafka_property watermarks[] = {
-        {"group.id", "websub-state-loader"}, {"isolation.level", "read_uncommitted"}, {NULL, NULL}};
+    const struct kafka_property watermarks[] = {{"isolation.level", "read_uncommitted"},
+                                                {NULL, NULL}};
     struct state_loader *loader = xcalloc(1, sizeof(*loader));
     loader->topic = xstrdup(names->state);
     loader->malformed = malformed;

@@ -28,7 +28,6 @@ struct range_reader *range_reader_new(const struct config *config, struct memory
                                       struct error *error)
 {
     const struct kafka_property properties[] = {
-        {"group.id", "websub-catch-up"}, /* never joined; librdkafka wants a name */
         {"fetch.wait.max.ms", "10"},
         /* What is fetched beyond a range may be thrown away. */
         {"fetch.message.max.bytes", "1048576"},

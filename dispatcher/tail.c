@@ -138,7 +138,6 @@ static void *tail_main(void *context)
 struct tail *tail_new(struct dispatcher *dispatcher, struct error *error)
 {
     const struct kafka_property properties[] = {
-        {"group.id", "websub-tail"}, /* never joined; librdkafka wants a name */
         /* A partition that is added waits until the fetch that is under way returns. */
         {"fetch.wait.max.ms", "100"},
         /* What librdkafka fetches ahead is bounded as well. */

@@ -140,11 +140,10 @@ static int assign_all(struct view *view, struct error *error)
 
 static int make_clients(struct view *view, struct error *error)
 {
-    /* Neither joins a group or commits; librdkafka wants a name. */
-    const struct kafka_property reader[] = {{"group.id", "websub-hub-view"}, {NULL, NULL}};
-    const struct kafka_property watermarks[] = {
-        {"group.id", "websub-hub-view"}, {"isolation.level", "read_uncommitted"}, {NULL, NULL}};
-    view->reader = kafka_client_new(view->config, RD_KAFKA_CONSUMER, reader, NULL, NULL, error);
+    /* Neither joins a group or commits. */
+    const struct kafka_property watermarks[] = {{"isolation.level", "read_uncommitted"},
+                                                {NULL, NULL}};
+    view->reader = kafka_client_new(view->config, RD_KAFKA_CONSUMER, NULL, NULL, NULL, error);
     if (!view->reader)
         return -1;
     rd_kafka_poll_set_consumer(view->reader);

@@ -22,7 +22,7 @@ def kafka(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def kafka_view(kafka):
-    view = KafkaView(kafka.bootstrap)
+    view = KafkaView(kafka.client)
     yield view
     view.close()
 

@@ -82,7 +82,7 @@ class Bench:
     def plain_kafka_topic(self) -> str:
         """A new Kafka topic with one partition, which is none of a suite's."""
         name = f"plain-{next(self._topics)}"
-        admin = AdminClient({"bootstrap.servers": self.kafka.bootstrap})
+        admin = AdminClient(self.kafka.client)
         admin.create_topics([NewTopic(name, 1, 1)])[name].result(30)
         return name
 

@@ -63,7 +63,7 @@ def _publish_steadily(
 
 def _bare_ingest(bench: Bench) -> None:
     seconds = 3 if bench.quick else 6
-    with tools.Ingest(bench.directory, bench.kafka.bootstrap, bench.plain_kafka_topic()) as ingest:
+    with tools.Ingest(bench.directory, bench.kafka.client, bench.plain_kafka_topic()) as ingest:
         tools.publish(ingest.port, "baseline", "--rate", RATE, seconds=1)
         answer = tools.publish(ingest.port, "baseline", "--rate", RATE, seconds=seconds)["answer"]
     bench.add(

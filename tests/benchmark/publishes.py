@@ -12,7 +12,7 @@ WARM_UP_SECONDS = 2.0
 def compare(bench: Bench, seconds: float) -> None:
     """The same load on the bare ingest server and on a hub in turn; nobody is subscribed."""
     plain = bench.plain_kafka_topic()
-    with tools.Ingest(bench.directory, bench.kafka.bootstrap, plain) as ingest, bench.suite() as suite:
+    with tools.Ingest(bench.directory, bench.kafka.client, plain) as ingest, bench.suite() as suite:
         suite.start()
         topic = bench.topic()
         suite.hub().register(topic).check_accepted()

@@ -6,6 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
+from harness.kafka_security import as_items
 from harness.paths import REPOSITORY
 from harness.ports import free_port
 from harness.process import ManagedProcess
@@ -145,9 +146,11 @@ def seed(env: dict[str, str], *arguments: object) -> dict:
 class Ingest:
     """bench-ingest, the baseline of publishing, on a Kafka topic that exists."""
 
-    def __init__(self, directory: Path, bootstrap: str, kafka_topic: str):
+    def __init__(self, directory: Path, client: dict[str, str], kafka_topic: str):
+        """client: KafkaBroker.client."""
         self.port = free_port()
-        argv = [program("ingest"), "--kafka", bootstrap, "--topic", kafka_topic, "--port", str(self.port)]
+        kafka = [word for item in as_items(client) for word in ("--kafka", item)]
+        argv = [program("ingest"), *kafka, "--topic", kafka_topic, "--port", str(self.port)]
         self.process = ManagedProcess("ingest", argv, directory / "ingest.log")
 
     def __enter__(self) -> "Ingest":

@@ -133,7 +133,7 @@ def test_environment_goes_before_the_file(tmp_path):
 
 def test_state_topic_that_is_not_compacted_is_an_error_that_says_so(kafka, tmp_path):
     """Losing state to retention would be found out too late."""
-    admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
+    admin = AdminClient(kafka.client)
     topics = [NewTopic("uncompacted-state", 8, 1), NewTopic("uncompacted-events", 8, 1)]
     for created in admin.create_topics(topics).values():
         created.result(20)

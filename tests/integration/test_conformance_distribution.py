@@ -10,7 +10,7 @@ import pytest
 
 from harness import planted
 from harness.behaviours import answer, drop_connection, first
-from harness.settle import subscribe, wait_silent
+from harness.settle import subscribe, wait_active, wait_silent
 
 # --- Distribution [7, 8.3] ---
 
@@ -58,6 +58,7 @@ def test_item_40_410_ends_the_subscription(hub, topic, subscriber):
     gone, witness = subscriber.endpoint("gone"), subscriber.endpoint("witness")
     for endpoint in (gone, witness):
         subscribe(hub, topic, endpoint)
+    wait_active(hub, topic, gone, witness)  # or a warm-up for the witness is what `gone` answers 410
     gone.on_delivery = answer(410)
     hub.publish(topic, planted.payload("gone")).check_accepted()
     gone.wait_attempts(1)

@@ -179,14 +179,14 @@ def test_kafka_serves_and_keeps_its_data_over_kill_and_restart(tmp_path):
     broker = KafkaBroker(tmp_path)
     broker.start()
     try:
-        admin = AdminClient({"bootstrap.servers": broker.bootstrap})
+        admin = AdminClient(broker.client)
         admin.create_topics([NewTopic("t-1", 2, 1)])["t-1"].result(20)
-        producer = Producer({"bootstrap.servers": broker.bootstrap})
+        producer = Producer(broker.client)
         producer.produce("t-1", b"value")
         assert producer.flush(20) == 0
         broker.kill()
         broker.start()
-        view = KafkaView(broker.bootstrap)
+        view = KafkaView(broker.client)
         assert view.topics("t-") == {"t-1": 2}
         assert view.record_counts("t-") == {"t-1": 1}
         view.close()

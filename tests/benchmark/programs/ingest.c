@@ -21,7 +21,9 @@
 enum { POLL_MS = 100 };
 
 struct ingest {
-    const char *servers, *topic, *linger_ms;
+    rd_kafka_conf_t *conf; /* librdkafka's once the producer is open */
+    const char *topic, *linger_ms;
+    bool has_servers;
     uint16_t port;
     unsigned threads;
     rd_kafka_t *rk;
@@ -111,12 +113,18 @@ static void *poll_main(void *argument)
     return NULL;
 }
 
+static void set_property(struct ingest *ingest, const char *name, const char *value)
+{
+    char problem[256];
+    if (rd_kafka_conf_set(ingest->conf, name, value, problem, sizeof(problem)) != RD_KAFKA_CONF_OK)
+        PANIC("%s", problem);
+    ingest->has_servers |= strcmp(name, "bootstrap.servers") == 0;
+}
+
 static void open_producer(struct ingest *ingest)
 {
     char problem[256];
-    rd_kafka_conf_t *conf = rd_kafka_conf_new();
     const char *const properties[][2] = {
-        {"bootstrap.servers", ingest->servers},
         {"acks", "all"},
         {"linger.ms", ingest->linger_ms},
         /* Lets at most five requests be under way, so that what comes meanwhile is sent together.
@@ -125,11 +133,9 @@ static void open_producer(struct ingest *ingest)
         {"socket.nagle.disable", "true"},
     };
     for (size_t i = 0; i < sizeof(properties) / sizeof(properties[0]); i++)
-        if (rd_kafka_conf_set(conf, properties[i][0], properties[i][1], problem, sizeof(problem)) !=
-            RD_KAFKA_CONF_OK)
-            PANIC("%s", problem);
-    rd_kafka_conf_set_dr_msg_cb(conf, on_delivery_report);
-    ingest->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, problem, sizeof(problem));
+        set_property(ingest, properties[i][0], properties[i][1]);
+    rd_kafka_conf_set_dr_msg_cb(ingest->conf, on_delivery_report);
+    ingest->rk = rd_kafka_new(RD_KAFKA_PRODUCER, ingest->conf, problem, sizeof(problem));
     if (!ingest->rk)
         PANIC("%s", problem);
     ingest->handle = rd_kafka_topic_new(ingest->rk, ingest->topic, NULL);
@@ -159,9 +165,14 @@ static error_t take_option(int key, char *argument, struct argp_state *state)
 {
     struct ingest *ingest = state->input;
     switch (key) {
-    case 'k':
-        ingest->servers = argument;
+    case 'k': {
+        char *equals = strchr(argument, '=');
+        if (!equals)
+            argp_error(state, "--kafka needs NAME=VALUE");
+        *equals = '\0';
+        set_property(ingest, argument, equals + 1);
         return 0;
+    }
     case 't':
         ingest->topic = argument;
         return 0;
@@ -175,8 +186,8 @@ static error_t take_option(int key, char *argument, struct argp_state *state)
         ingest->threads = (unsigned)strtoul(argument, NULL, 10);
         return 0;
     case ARGP_KEY_END:
-        if (!ingest->servers || !ingest->topic || !ingest->port || !ingest->threads)
-            argp_error(state, "needs --kafka, --topic and --port");
+        if (!ingest->has_servers || !ingest->topic || !ingest->port || !ingest->threads)
+            argp_error(state, "needs --kafka bootstrap.servers=SERVERS, --topic and --port");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -184,7 +195,7 @@ static error_t take_option(int key, char *argument, struct argp_state *state)
 }
 
 static const struct argp_option option_list[] = {
-    {"kafka", 'k', "SERVERS", 0, "Bootstrap servers", 0},
+    {"kafka", 'k', "NAME=VALUE", 0, "A property of librdkafka; bootstrap.servers is needed", 0},
     {"topic", 't', "TOPIC", 0, "An existing Kafka topic", 0},
     {"port", 'p', "PORT", 0, "Listen on this port of 127.0.0.1", 0},
     {"linger", 'l', "MS", 0, "linger.ms (0)", 0},
@@ -201,7 +212,7 @@ static const struct argp arguments = {
 
 int main(int argc, char **argv)
 {
-    struct ingest ingest = {.linger_ms = "0", .threads = 2};
+    struct ingest ingest = {.conf = rd_kafka_conf_new(), .linger_ms = "0", .threads = 2};
     argp_parse(&arguments, argc, argv, 0, NULL, &ingest);
     signal(SIGPIPE, SIG_IGN);
     sigset_t stop;

@@ -9,6 +9,7 @@ import signal
 import subprocess
 from pathlib import Path
 
+from .kafka_security import Security, chosen
 from .paths import KAFKA_LIBS
 from .ports import free_port
 from .process import ManagedProcess
@@ -35,10 +36,11 @@ _SETTINGS = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller_port}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listeners=CLIENTS://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
+advertised.listeners=CLIENTS://127.0.0.1:{port}
+inter.broker.listener.name=CLIENTS
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=CLIENTS:{protocol},CONTROLLER:PLAINTEXT
 log.dirs={data}
 num.network.threads=2
 num.io.threads=4
@@ -61,16 +63,27 @@ broker.heartbeat.interval.ms=500
 
 
 class KafkaBroker:
-    """start, stop, kill, restart with the same data on the same port."""
+    """start, stop, kill, restart with the same data on the same port.
 
-    def __init__(self, directory: Path, port: int | None = None):
+    `client`: what a client of it needs, as librdkafka's properties.
+    """
+
+    def __init__(self, directory: Path, port: int | None = None, security: Security | None = None):
         self.port = port or free_port()
+        self._security = security or chosen()
         self.bootstrap = f"127.0.0.1:{self.port}"
+        self.client = {"bootstrap.servers": self.bootstrap} | self._security.client()
         directory.mkdir(parents=True, exist_ok=True)
         self._settings = directory / "server.properties"
         self._data = directory / "data"
         self._settings.write_text(
-            _SETTINGS.format(port=self.port, controller_port=free_port(), data=self._data)
+            _SETTINGS.format(
+                port=self.port,
+                protocol=self._security.protocol,
+                controller_port=free_port(),
+                data=self._data,
+            )
+            + self._security.broker_settings()
         )
         self.process = ManagedProcess(
             "kafka", [*_JAVA, "kafka.Kafka", str(self._settings)], directory / "kafka.log"

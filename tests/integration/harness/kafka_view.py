@@ -31,19 +31,20 @@ class Record:
 
 
 class KafkaView:
-    def __init__(self, bootstrap: str):
-        self._admin = AdminClient({"bootstrap.servers": bootstrap})
+    def __init__(self, client: dict[str, str]):
+        """client: KafkaBroker.client."""
+        self._admin = AdminClient(client)
         # A group id is required by the client but never used: nothing is subscribed or committed.
         self._consumer = Consumer(
-            {
-                "bootstrap.servers": bootstrap,
+            client
+            | {
                 "group.id": "unused",
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
                 "fetch.wait.max.ms": 10,
             }
         )
-        self._producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 0})
+        self._producer = Producer(client | {"linger.ms": 0})
 
     def close(self) -> None:
         self._consumer.close()

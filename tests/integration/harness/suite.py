@@ -4,6 +4,7 @@ import signal
 from pathlib import Path
 
 from .hub_client import HubClient
+from .kafka_security import Security, as_setting, chosen
 from .program import KINDS, Program
 from .wait import DEADLINE
 
@@ -30,7 +31,10 @@ def open_suites() -> list["Suite"]:
 
 
 class Suite:
-    """Programs by name ("hub-0", "dispatcher-1"); methods without names mean all of them."""
+    """Programs by name ("hub-0", "dispatcher-1"); methods without names mean all of them.
+
+    security: that of the Kafka at `bootstrap`. A test's own WEBSUB_KAFKA_PROPERTIES come after it.
+    """
 
     def __init__(
         self,
@@ -43,6 +47,7 @@ class Suite:
         dispatchers: int = 1,
         settings: dict[str, str] | None = None,
         ca_file: Path | None = None,
+        security: Security | None = None,
     ):
         """With `ca_file`, the settings make the programs speak TLS with certificates of that authority."""
         self.ca_file = ca_file
@@ -52,6 +57,11 @@ class Suite:
             | {"WEBSUB_KAFKA_BOOTSTRAP_SERVERS": bootstrap, "WEBSUB_KAFKA_TOPIC_PREFIX": prefix}
             | (settings or {})
         )
+        properties = as_setting(
+            (security or chosen()).client(), self.settings.get("WEBSUB_KAFKA_PROPERTIES", "")
+        )
+        if properties:
+            self.settings["WEBSUB_KAFKA_PROPERTIES"] = properties
         self.programs: dict[str, Program] = {}
         for kind, count in zip(KINDS, (hubs, consolidators, dispatchers)):
             for index in range(count):
