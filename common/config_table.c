@@ -205,9 +205,11 @@ const struct config_entry config_table[] = {
     WEB_ADDRESS(auth, jwks_url, "jwt: where the issuer publishes its keys (RFC 7517)."),
     DURATION(auth, jwks_refresh_interval, SECOND, 7 * DAY, "5m",
              "jwt: pause between fetches of the keys. A token with an unknown key leads to one at once. "
-             "While the issuer cannot be reached, the last keys stay good."),
+             "While the issuer cannot be reached, the last keys stay good. So often public_key_file is "
+             "looked at, too."),
     TEXT(auth, public_key_file, 0, 4096, "",
-         "jwt: a PEM file with the issuer's public key or keys, instead of or beside jwks_url."),
+         "jwt: a PEM file with the issuer's public keys or certificates, instead of or beside jwks_url. "
+         "Read again when it changes."),
     CHOICES(auth, algorithms, algorithms, "RS256,RS384,RS512,ES256,ES384,ES512",
             "jwt: how tokens may be signed."),
     TEXT(auth, issuer, 0, 2048, "", "jwt, introspection: the \"iss\" of a good token; empty: any."),

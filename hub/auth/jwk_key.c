@@ -56,19 +56,44 @@ unsigned jwk_key_algorithms(EVP_PKEY *key)
     return 0;
 }
 
-bool jwk_key_is_sound(EVP_PKEY *key)
+static bool is_odd_number(EVP_PKEY *key, const char *parameter)
+{
+    BIGNUM *number = NULL;
+    bool odd = EVP_PKEY_get_bn_param(key, parameter, &number) == 1 && BN_is_odd(number) &&
+               !BN_is_one(number);
+    BN_free(number);
+    return odd;
+}
+
+/** Not EVP_PKEY_public_check: it looks for factors of the modulus by chance, slowly, so that of a
+ * broken key one cannot say whether it will be taken the next time. */
+static bool is_sound_rsa(EVP_PKEY *key)
+{
+    return EVP_PKEY_get_bits(key) <= MAX_RSA_BITS && is_odd_number(key, OSSL_PKEY_PARAM_RSA_N) &&
+           is_odd_number(key, OSSL_PKEY_PARAM_RSA_E);
+}
+
+static bool is_sound_ec(EVP_PKEY *key)
 {
     int spelt_out = 0;
     /* A curve that is not named but spelt out in numbers of the sender's choice. */
-    if (EVP_PKEY_get_int_param(key, OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS, &spelt_out) ==
-            1 &&
+    if (EVP_PKEY_get_int_param(key, OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS, &spelt_out) !=
+            1 ||
         spelt_out)
-        return false;
-    if (EVP_PKEY_get_bits(key) > MAX_RSA_BITS)
         return false;
     EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
     bool sound = context && EVP_PKEY_public_check(context) == 1;
     EVP_PKEY_CTX_free(context);
+    return sound;
+}
+
+bool jwk_key_is_sound(EVP_PKEY *key)
+{
+    bool sound = false;
+    if (EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA)
+        sound = is_sound_rsa(key);
+    else if (EVP_PKEY_get_base_id(key) == EVP_PKEY_EC)
+        sound = is_sound_ec(key);
     ERR_clear_error();
     return sound;
 }

@@ -10,7 +10,7 @@
  * whose private half is published with it is broken: anybody can sign with it. */
 EVP_PKEY *jwk_key_from_json(const json_t *jwk);
 
-/** Whether its numbers make a key at all, and of no absurd cost. */
+/** Whether it is an RSA or EC key whose numbers can be one, and of no absurd cost. */
 bool jwk_key_is_sound(EVP_PKEY *key);
 
 /** The algorithms of its type, size and curve: bits (1 << enum jwt_algorithm); 0: none. */

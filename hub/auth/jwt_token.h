@@ -42,7 +42,8 @@ enum jwt_verdict {
 
 /**
  * Tries the keys of all sets (NULL: no set) that fit the token's algorithm and have its kid or
- * none; for a token without kid all that fit. At most JWT_MAX_TRIES; a try takes about 0.1 ms.
+ * none; for a token without kid all that fit. At most JWT_MAX_TRIES; a try takes up to a
+ * millisecond.
  */
 enum jwt_verdict jwt_token_verify(const struct jwt_token *token, struct jwk_set *const *sets,
                                   size_t set_count);

@@ -33,7 +33,7 @@ static int tear_down(void **state)
 
 /* --- base64url --- */
 
-static void base64url_takes_one_text_for_each_sequence_of_bytes(void **state)
+static void test_base64url_takes_one_text_for_each_sequence_of_bytes(void **state)
 {
     (void)state;
     for (size_t length = 1; length < 40; length++) {
@@ -51,7 +51,7 @@ static void base64url_takes_one_text_for_each_sequence_of_bytes(void **state)
     }
 }
 
-static void base64url_refuses_what_others_pass_over(void **state)
+static void test_base64url_refuses_what_others_pass_over(void **state)
 {
     (void)state;
     static const char *const bad[] = {
@@ -113,7 +113,7 @@ static json_t *without(EVP_PKEY *key, const char *name)
     return jwk;
 }
 
-static void keys_are_for_the_algorithms_of_their_type_and_curve(void **state)
+static void test_keys_are_for_the_algorithms_of_their_type_and_curve(void **state)
 {
     (void)state;
     check_taken(key_jwk(rsa, "k"), rsa, RSA_ALL);
@@ -122,7 +122,7 @@ static void keys_are_for_the_algorithms_of_their_type_and_curve(void **state)
     check_taken(key_jwk(p521, "k"), p521, 1U << JWT_ES512);
 }
 
-static void use_operations_and_algorithm_restrict_a_key(void **state)
+static void test_use_operations_and_algorithm_restrict_a_key(void **state)
 {
     (void)state;
     check_taken(with(rsa, "use", json_string("sig")), rsa, RSA_ALL);
@@ -156,7 +156,7 @@ static json_t *bytes_json(size_t length, unsigned char value)
     return json;
 }
 
-static void broken_rsa_keys_are_passed_over(void **state)
+static void test_broken_rsa_keys_are_passed_over(void **state)
 {
     (void)state;
     EVP_PKEY *small = EVP_RSA_gen(1024);
@@ -181,7 +181,7 @@ static void broken_rsa_keys_are_passed_over(void **state)
     check_passed_over("kid is long", with(rsa, "kid", json_string(long_kid)));
 }
 
-static void broken_ec_keys_are_passed_over(void **state)
+static void test_broken_ec_keys_are_passed_over(void **state)
 {
     (void)state;
     check_passed_over("no x", without(p256, "x"));
@@ -200,7 +200,7 @@ static void broken_ec_keys_are_passed_over(void **state)
     check_passed_over("null", json_null());
 }
 
-static void a_broken_key_leaves_the_others_alone(void **state)
+static void test_a_broken_key_leaves_the_others_alone(void **state)
 {
     (void)state;
     struct error error;
@@ -217,7 +217,7 @@ static void a_broken_key_leaves_the_others_alone(void **state)
     free(text);
 }
 
-static void the_number_of_keys_is_bounded(void **state)
+static void test_the_number_of_keys_is_bounded(void **state)
 {
     (void)state;
     struct error error;
@@ -232,7 +232,7 @@ static void the_number_of_keys_is_bounded(void **state)
     free(text);
 }
 
-static void what_is_no_set_is_an_error(void **state)
+static void test_what_is_no_set_is_an_error(void **state)
 {
     (void)state;
     static const char *const bad[] = {
@@ -265,7 +265,7 @@ static struct jwk_set *set_with(EVP_PKEY *key, const char *kid)
     return set_of(key_jwk(key, kid));
 }
 
-static void sets_are_equal_when_their_keys_are(void **state)
+static void test_sets_are_equal_when_their_keys_are(void **state)
 {
     (void)state;
     struct jwk_set *sets[] = {set_with(p256, "a"),
@@ -295,7 +295,7 @@ static void append_and_free(struct buffer *buffer, char *text)
     free(text);
 }
 
-static void pem_holds_several_keys_among_other_things(void **state)
+static void test_pem_holds_several_keys_among_other_things(void **state)
 {
     (void)state;
     struct error error;
@@ -327,7 +327,7 @@ static void pem_holds_several_keys_among_other_things(void **state)
     EVP_PKEY_free(edwards);
 }
 
-static void a_curve_that_is_spelt_out_is_not_taken(void **state)
+static void test_a_curve_that_is_spelt_out_is_not_taken(void **state)
 {
     (void)state;
     struct error error;
@@ -341,7 +341,7 @@ static void a_curve_that_is_spelt_out_is_not_taken(void **state)
     EVP_PKEY_free(key);
 }
 
-static void pem_without_usable_key_is_an_error(void **state)
+static void test_pem_without_usable_key_is_an_error(void **state)
 {
     (void)state;
     static const char *const bad[] = {
@@ -358,7 +358,7 @@ static void pem_without_usable_key_is_an_error(void **state)
     }
 }
 
-static void algorithms_have_the_names_of_the_configuration(void **state)
+static void test_algorithms_have_the_names_of_the_configuration(void **state)
 {
     (void)state;
     struct config config;
@@ -377,20 +377,20 @@ static void algorithms_have_the_names_of_the_configuration(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(base64url_takes_one_text_for_each_sequence_of_bytes),
-        cmocka_unit_test(base64url_refuses_what_others_pass_over),
-        cmocka_unit_test(keys_are_for_the_algorithms_of_their_type_and_curve),
-        cmocka_unit_test(use_operations_and_algorithm_restrict_a_key),
-        cmocka_unit_test(broken_rsa_keys_are_passed_over),
-        cmocka_unit_test(broken_ec_keys_are_passed_over),
-        cmocka_unit_test(a_broken_key_leaves_the_others_alone),
-        cmocka_unit_test(the_number_of_keys_is_bounded),
-        cmocka_unit_test(what_is_no_set_is_an_error),
-        cmocka_unit_test(sets_are_equal_when_their_keys_are),
-        cmocka_unit_test(pem_holds_several_keys_among_other_things),
-        cmocka_unit_test(a_curve_that_is_spelt_out_is_not_taken),
-        cmocka_unit_test(pem_without_usable_key_is_an_error),
-        cmocka_unit_test(algorithms_have_the_names_of_the_configuration),
+        cmocka_unit_test(test_base64url_takes_one_text_for_each_sequence_of_bytes),
+        cmocka_unit_test(test_base64url_refuses_what_others_pass_over),
+        cmocka_unit_test(test_keys_are_for_the_algorithms_of_their_type_and_curve),
+        cmocka_unit_test(test_use_operations_and_algorithm_restrict_a_key),
+        cmocka_unit_test(test_broken_rsa_keys_are_passed_over),
+        cmocka_unit_test(test_broken_ec_keys_are_passed_over),
+        cmocka_unit_test(test_a_broken_key_leaves_the_others_alone),
+        cmocka_unit_test(test_the_number_of_keys_is_bounded),
+        cmocka_unit_test(test_what_is_no_set_is_an_error),
+        cmocka_unit_test(test_sets_are_equal_when_their_keys_are),
+        cmocka_unit_test(test_pem_holds_several_keys_among_other_things),
+        cmocka_unit_test(test_a_curve_that_is_spelt_out_is_not_taken),
+        cmocka_unit_test(test_pem_without_usable_key_is_an_error),
+        cmocka_unit_test(test_algorithms_have_the_names_of_the_configuration),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -187,7 +187,7 @@ static bool is_remembered(void)
 
 /* --- tests --- */
 
-static void who_comes_before_the_first_keys_waits_for_them(void **state)
+static void test_who_comes_before_the_first_keys_waits_for_them(void **state)
 {
     (void)state;
     struct waiter any, a, b;
@@ -207,7 +207,7 @@ static void who_comes_before_the_first_keys_waits_for_them(void **state)
     assert_int_equal(count_keys(), 2);
 }
 
-static void a_fetch_that_began_later_decides(void **state)
+static void test_a_fetch_that_began_later_decides(void **state)
 {
     (void)state;
     struct waiter b;
@@ -220,7 +220,7 @@ static void a_fetch_that_began_later_decides(void **state)
     assert_int_equal(count_keys(), 1);
 }
 
-static void who_comes_for_a_key_that_is_there_does_not_wait(void **state)
+static void test_who_comes_for_a_key_that_is_there_does_not_wait(void **state)
 {
     (void)state;
     struct waiter a;
@@ -230,7 +230,7 @@ static void who_comes_for_a_key_that_is_there_does_not_wait(void **state)
     assert_true(a.fetched);
 }
 
-static void a_failed_fetch_settles_all_and_keeps_the_keys(void **state)
+static void test_a_failed_fetch_settles_all_and_keeps_the_keys(void **state)
 {
     (void)state;
     static const char *const bad[] = {"", "<html>", "{}", "{\"keys\":5}"};
@@ -248,7 +248,7 @@ static void a_failed_fetch_settles_all_and_keeps_the_keys(void **state)
     assert_int_equal(count_keys(), 2);
 }
 
-static void only_changed_keys_clear_the_cache(void **state)
+static void test_only_changed_keys_clear_the_cache(void **state)
 {
     (void)state;
     answer_fully(200, with_a);
@@ -264,7 +264,7 @@ static void only_changed_keys_clear_the_cache(void **state)
     assert_int_equal(count_keys(), 0);
 }
 
-static void who_judges_keeps_the_keys_of_then(void **state)
+static void test_who_judges_keeps_the_keys_of_then(void **state)
 {
     (void)state;
     answer_fully(200, with_a);
@@ -279,7 +279,7 @@ static void who_judges_keeps_the_keys_of_then(void **state)
     assert_int_equal(count_keys(), 2);
 }
 
-static void too_many_do_not_wait(void **state)
+static void test_too_many_do_not_wait(void **state)
 {
     (void)state;
     static struct waiter many[2000];
@@ -294,7 +294,7 @@ static void too_many_do_not_wait(void **state)
         assert_int_equal(many[i].times, i < accepted);
 }
 
-static void freeing_settles_who_waits(void **state)
+static void test_freeing_settles_who_waits(void **state)
 {
     (void)state;
     struct waiter any, b;
@@ -321,7 +321,7 @@ static void *read_on(void *context)
     return NULL;
 }
 
-static void readers_and_replacements_get_along(void **state)
+static void test_readers_and_replacements_get_along(void **state)
 {
     (void)state;
     pthread_t threads[3];
@@ -342,15 +342,15 @@ int main(void)
 {
     log_init("test", LOG_ERROR, LOG_TEXT);
     const struct CMUnitTest tests[] = {
-        TEST(who_comes_before_the_first_keys_waits_for_them),
-        TEST(a_fetch_that_began_later_decides),
-        TEST(who_comes_for_a_key_that_is_there_does_not_wait),
-        TEST(a_failed_fetch_settles_all_and_keeps_the_keys),
-        TEST(only_changed_keys_clear_the_cache),
-        TEST(who_judges_keeps_the_keys_of_then),
-        TEST(too_many_do_not_wait),
-        TEST(freeing_settles_who_waits),
-        TEST(readers_and_replacements_get_along),
+        TEST(test_who_comes_before_the_first_keys_waits_for_them),
+        TEST(test_a_fetch_that_began_later_decides),
+        TEST(test_who_comes_for_a_key_that_is_there_does_not_wait),
+        TEST(test_a_failed_fetch_settles_all_and_keeps_the_keys),
+        TEST(test_only_changed_keys_clear_the_cache),
+        TEST(test_who_judges_keeps_the_keys_of_then),
+        TEST(test_too_many_do_not_wait),
+        TEST(test_freeing_settles_who_waits),
+        TEST(test_readers_and_replacements_get_along),
     };
     return cmocka_run_group_tests(tests, make_keys, free_keys);
 }

@@ -90,7 +90,7 @@ static void check_refused(const char *what, char *text, const char *reason)
 
 /* --- good ones --- */
 
-static void each_algorithm_with_its_key(void **state)
+static void test_each_algorithm_with_its_key(void **state)
 {
     (void)state;
     for (int i = 0; i < JWK_ALGORITHM_COUNT; i++) {
@@ -107,7 +107,7 @@ static void each_algorithm_with_its_key(void **state)
     }
 }
 
-static void a_token_without_kid_is_tried_with_all_that_fit(void **state)
+static void test_a_token_without_kid_is_tried_with_all_that_fit(void **state)
 {
     (void)state;
     for (int i = 0; i < JWK_ALGORITHM_COUNT; i++)
@@ -115,7 +115,7 @@ static void a_token_without_kid_is_tried_with_all_that_fit(void **state)
     check_verdict(token_sign(stranger, JWT_ALG_ES256, NULL, claims), JWT_WRONG);
 }
 
-static void a_key_without_kid_is_tried_with_any(void **state)
+static void test_a_key_without_kid_is_tried_with_any(void **state)
 {
     (void)state;
     struct jwk_set *nameless = parse_set(json_pack("[o]", key_jwk(keys[JWT_ES256], NULL)));
@@ -128,7 +128,7 @@ static void a_key_without_kid_is_tried_with_any(void **state)
     jwk_set_unref(nameless);
 }
 
-static void many_keys_are_not_all_tried(void **state)
+static void test_many_keys_are_not_all_tried(void **state)
 {
     (void)state;
     json_t *list = json_array();
@@ -144,7 +144,7 @@ static void many_keys_are_not_all_tried(void **state)
 
 /* --- keys --- */
 
-static void only_keys_of_that_name_count(void **state)
+static void test_only_keys_of_that_name_count(void **state)
 {
     (void)state;
     check_verdict(sign(JWT_RS256, "unknown"), JWT_NO_KEY);
@@ -155,7 +155,7 @@ static void only_keys_of_that_name_count(void **state)
     check_verdict(token_sign(stranger, JWT_ALG_ES256, kids[JWT_ES256], claims), JWT_WRONG);
 }
 
-static void a_curve_goes_with_its_algorithm_only(void **state)
+static void test_a_curve_goes_with_its_algorithm_only(void **state)
 {
     (void)state;
     /* libjwt signs and verifies ES256 with P-384. */
@@ -169,7 +169,7 @@ static void a_curve_goes_with_its_algorithm_only(void **state)
     check_verdict(token_sign(keys[JWT_ES384], JWT_ALG_ES256, NULL, claims), JWT_WRONG);
 }
 
-static void the_algorithm_of_a_key_binds(void **state)
+static void test_the_algorithm_of_a_key_binds(void **state)
 {
     (void)state;
     json_t *jwk = key_jwk(keys[JWT_RS256], "key-0");
@@ -183,7 +183,7 @@ static void the_algorithm_of_a_key_binds(void **state)
 
 /* --- algorithms --- */
 
-static void a_public_key_is_no_secret(void **state)
+static void test_a_public_key_is_no_secret(void **state)
 {
     (void)state;
     static const jwt_alg_t hmacs[] = {JWT_ALG_HS256, JWT_ALG_HS384, JWT_ALG_HS512};
@@ -204,7 +204,7 @@ static void a_public_key_is_no_secret(void **state)
     free(pem);
 }
 
-static void only_algorithms_that_are_allowed(void **state)
+static void test_only_algorithms_that_are_allowed(void **state)
 {
     (void)state;
     static const char *const headers[] = {
@@ -225,7 +225,7 @@ static void only_algorithms_that_are_allowed(void **state)
 
 /* --- forms --- */
 
-static void headers_that_cannot_be_taken(void **state)
+static void test_headers_that_cannot_be_taken(void **state)
 {
     (void)state;
     static const struct {
@@ -247,7 +247,7 @@ static void headers_that_cannot_be_taken(void **state)
         check_refused(cases[i].header, token_forge(cases[i].header, claims, NULL), cases[i].reason);
 }
 
-static void claims_that_are_no_object(void **state)
+static void test_claims_that_are_no_object(void **state)
 {
     (void)state;
     static const char *const bad[] = {"[]", "5", "null", "{", "{}{}", "{\"a\":1,\"a\":2}"};
@@ -255,7 +255,7 @@ static void claims_that_are_no_object(void **state)
         check_refused(bad[i], token_forge("{\"alg\":\"RS256\"}", bad[i], NULL), "no JSON object");
 }
 
-static void what_libjwt_passes_over_is_refused(void **state)
+static void test_what_libjwt_passes_over_is_refused(void **state)
 {
     (void)state;
     static const char *const suffixes[] = {".", ".AAAA", "~", "=", "==", " ", "\n", "AAA", ".A.A"};
@@ -269,7 +269,7 @@ static void what_libjwt_passes_over_is_refused(void **state)
     free(good);
 }
 
-static void every_changed_character_is_noticed(void **state)
+static void test_every_changed_character_is_noticed(void **state)
 {
     (void)state;
     char *good = sign(JWT_ES256, kids[JWT_ES256]);
@@ -285,7 +285,7 @@ static void every_changed_character_is_noticed(void **state)
     free(good);
 }
 
-static void only_its_length_is_read(void **state)
+static void test_only_its_length_is_read(void **state)
 {
     (void)state;
     struct jwt_token token;
@@ -302,20 +302,20 @@ static void only_its_length_is_read(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_algorithm_with_its_key),
-        cmocka_unit_test(a_token_without_kid_is_tried_with_all_that_fit),
-        cmocka_unit_test(a_key_without_kid_is_tried_with_any),
-        cmocka_unit_test(many_keys_are_not_all_tried),
-        cmocka_unit_test(only_keys_of_that_name_count),
-        cmocka_unit_test(a_curve_goes_with_its_algorithm_only),
-        cmocka_unit_test(the_algorithm_of_a_key_binds),
-        cmocka_unit_test(a_public_key_is_no_secret),
-        cmocka_unit_test(only_algorithms_that_are_allowed),
-        cmocka_unit_test(headers_that_cannot_be_taken),
-        cmocka_unit_test(claims_that_are_no_object),
-        cmocka_unit_test(what_libjwt_passes_over_is_refused),
-        cmocka_unit_test(every_changed_character_is_noticed),
-        cmocka_unit_test(only_its_length_is_read),
+        cmocka_unit_test(test_each_algorithm_with_its_key),
+        cmocka_unit_test(test_a_token_without_kid_is_tried_with_all_that_fit),
+        cmocka_unit_test(test_a_key_without_kid_is_tried_with_any),
+        cmocka_unit_test(test_many_keys_are_not_all_tried),
+        cmocka_unit_test(test_only_keys_of_that_name_count),
+        cmocka_unit_test(test_a_curve_goes_with_its_algorithm_only),
+        cmocka_unit_test(test_the_algorithm_of_a_key_binds),
+        cmocka_unit_test(test_a_public_key_is_no_secret),
+        cmocka_unit_test(test_only_algorithms_that_are_allowed),
+        cmocka_unit_test(test_headers_that_cannot_be_taken),
+        cmocka_unit_test(test_claims_that_are_no_object),
+        cmocka_unit_test(test_what_libjwt_passes_over_is_refused),
+        cmocka_unit_test(test_every_changed_character_is_noticed),
+        cmocka_unit_test(test_only_its_length_is_read),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
