@@ -29,6 +29,15 @@ def test_items_36_37_38_full_payload_is_posted_to_the_exact_callback(hub, topic,
     assert delivery.header_values("Content-Type") == [content_type]
 
 
+def test_item_36_dots_in_the_callbacks_path_stay_where_they_are(hub, topic, subscriber):
+    endpoint = subscriber.endpoint("a/../b/./c")
+    subscribe(hub, topic, endpoint)
+    body = planted.payload("dots")
+    hub.publish(topic, body).check_accepted()
+    endpoint.wait_bodies([body])
+    assert endpoint.deliveries()[0].target == endpoint.path
+
+
 def test_item_39_one_link_header_names_hub_and_topic(hub, suite, topic, subscriber):
     """[7] At least one rel=hub and one rel=self; SHOULD be one header."""
     endpoint = subscriber.endpoint()

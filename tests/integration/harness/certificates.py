@@ -24,10 +24,10 @@ class Authority:
         self.ca_file = directory / f"{name}.pem"
         self.ca_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, address: str = "127.0.0.1") -> Path:
-        """A file with the key and the certificate of a server at that address."""
+    def issue(self, address: str = "127.0.0.1", name: str = "subscriber") -> Path:
+        """A file with key and certificate of a server at that address, or of a client of that name."""
         key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "subscriber")])
+        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
         names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
         certificate = (
             self._builder(subject, key).add_extension(names, critical=False).sign(self._key, hashes.SHA256())

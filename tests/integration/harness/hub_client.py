@@ -54,11 +54,16 @@ class Answer:
         return self
 
 
-def open_connection(port: int, timeout: float, ca_file: Path | None = None) -> http.client.HTTPConnection:
-    """To a program on this machine; with `ca_file` by TLS, and its certificate must be of that authority."""
+def open_connection(
+    port: int, timeout: float, ca_file: Path | None = None, certificate: Path | None = None
+) -> http.client.HTTPConnection:
+    """To a program on this machine; with `ca_file` by TLS, and its certificate must be of that authority.
+    `certificate`: what we show."""
     if ca_file is None:
         return http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     context = ssl.create_default_context(cafile=ca_file)
+    if certificate is not None:
+        context.load_cert_chain(certificate)
     return http.client.HTTPSConnection("127.0.0.1", port, timeout=timeout, context=context)
 
 
@@ -78,6 +83,7 @@ class HubClient:
         path: str = "/hub",
         timeout: float = 30.0,
         ca_file: Path | None = None,
+        certificate: Path | None = None,
     ):
         """`headers` go with every request: the credentials of whose client it is."""
         self.port = port
@@ -85,6 +91,7 @@ class HubClient:
         self.headers = headers or {}
         self._timeout = timeout
         self._ca_file = ca_file
+        self._certificate = certificate
         self._connection: http.client.HTTPConnection | None = None
         self._last_used = 0.0
 
@@ -138,7 +145,7 @@ class HubClient:
         if time.monotonic() - self._last_used > self._REUSE_SECONDS:
             self.close()
         if self._connection is None:
-            self._connection = open_connection(self.port, self._timeout, self._ca_file)
+            self._connection = open_connection(self.port, self._timeout, self._ca_file, self._certificate)
         try:
             sent = self._send(method, target, body, self.headers | (headers or {}))
             response = self._connection.getresponse()
