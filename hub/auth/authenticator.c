@@ -181,4 +181,7 @@ void authenticator_challenge(const struct authenticator *authenticator, const ch
         add_bearer(reason, add, context);
     if (authenticator->kinds & CREDENTIALS_PASSWORD)
         add(context, "Basic realm=\"websub\", charset=\"UTF-8\"");
+    /* No scheme of HTTP, but a 401 has to name something (RFC 9110, section 11.6.1). */
+    if (authenticator->kinds == CREDENTIALS_CERTIFICATE)
+        add(context, "Certificate realm=\"websub\"");
 }

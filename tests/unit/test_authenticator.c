@@ -385,6 +385,11 @@ static void challenges_name_what_is_accepted(void **state)
     authenticator_challenge(authenticator, "wrong", append, values);
     assert_string_equal(values, "Basic realm=\"websub\", charset=\"UTF-8\"\n");
     authenticator_free(authenticator);
+    START(AUTH_CERTIFICATE);
+    values[0] = '\0';
+    authenticator_challenge(authenticator, NULL, append, values);
+    assert_string_equal(values, "Certificate realm=\"websub\"\n");
+    authenticator_free(authenticator);
 }
 
 int main(void)
