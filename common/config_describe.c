@@ -71,6 +71,7 @@ void config_value_append_expected(struct buffer *out, const struct config_entry 
         buffer_append_string(out, "an IPv4 or IPv6 address");
         return;
     case CONFIG_VALUE_URL:
+    case CONFIG_VALUE_ENDPOINT:
         buffer_append_string(out, "an absolute http or https URL");
         return;
     case CONFIG_VALUE_INTEGER:
@@ -121,15 +122,15 @@ void config_value_append_expected(struct buffer *out, const struct config_entry 
 const char *config_value_type_name(const struct config_entry *entry)
 {
     static const char *const names[] = {
-        [CONFIG_VALUE_STRING] = "string",   [CONFIG_VALUE_KAFKA_PREFIX] = "string",
-        [CONFIG_VALUE_ADDRESS] = "address", [CONFIG_VALUE_URL] = "URL",
-        [CONFIG_VALUE_INTEGER] = "integer", [CONFIG_VALUE_NUMBER] = "number",
-        [CONFIG_VALUE_BOOLEAN] = "boolean", [CONFIG_VALUE_DURATION] = "duration",
-        [CONFIG_VALUE_SIZE] = "size",       [CONFIG_VALUE_CHOICE] = "choice",
-        [CONFIG_VALUE_SECRET] = "secret",   [CONFIG_VALUE_CHOICE_LIST] = "list",
-        [CONFIG_VALUE_NAME_LIST] = "list",  [CONFIG_VALUE_NETWORK_LIST] = "list",
-        [CONFIG_VALUE_PORT_LIST] = "list",  [CONFIG_VALUE_PROPERTY_LIST] = "list",
-        [CONFIG_VALUE_RULE_LIST] = "list",
+        [CONFIG_VALUE_STRING] = "string",      [CONFIG_VALUE_KAFKA_PREFIX] = "string",
+        [CONFIG_VALUE_ADDRESS] = "address",    [CONFIG_VALUE_URL] = "URL",
+        [CONFIG_VALUE_ENDPOINT] = "URL",       [CONFIG_VALUE_INTEGER] = "integer",
+        [CONFIG_VALUE_NUMBER] = "number",      [CONFIG_VALUE_BOOLEAN] = "boolean",
+        [CONFIG_VALUE_DURATION] = "duration",  [CONFIG_VALUE_SIZE] = "size",
+        [CONFIG_VALUE_CHOICE] = "choice",      [CONFIG_VALUE_SECRET] = "secret",
+        [CONFIG_VALUE_CHOICE_LIST] = "list",   [CONFIG_VALUE_NAME_LIST] = "list",
+        [CONFIG_VALUE_NETWORK_LIST] = "list",  [CONFIG_VALUE_PORT_LIST] = "list",
+        [CONFIG_VALUE_PROPERTY_LIST] = "list", [CONFIG_VALUE_RULE_LIST] = "list",
     };
     return names[entry->type];
 }

@@ -39,6 +39,7 @@ static bool type_fits(const struct config_entry *entry, const config_setting_t *
     case CONFIG_VALUE_KAFKA_PREFIX:
     case CONFIG_VALUE_ADDRESS:
     case CONFIG_VALUE_URL:
+    case CONFIG_VALUE_ENDPOINT:
     case CONFIG_VALUE_CHOICE:
     case CONFIG_VALUE_SECRET:
         return type == CONFIG_TYPE_STRING;

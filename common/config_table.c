@@ -53,7 +53,7 @@ static const char *const formats[] = {"json", "text", NULL};
 #define CHOICES(section, key, choices, preset, meaning)                                            \
     ENTRY(section, key, CHOICE_LIST, 0, 0, preset, choices, meaning)
 #define WEB_ADDRESS(section, key, meaning)                                                         \
-    ENTRY(section, key, URL, 0, 2048, "", NULL, meaning)
+    ENTRY(section, key, ENDPOINT, 0, 2048, "", NULL, meaning)
 #define LIST(section, key, kind, preset, meaning)                                                  \
     ENTRY(section, key, kind##_LIST, 0, 0, preset, NULL, meaning)
 
@@ -226,7 +226,8 @@ const struct config_entry config_table[] = {
     TEXT(auth, introspection_client_id, 0, 1024, "", "introspection: our name at the provider."),
     ENTRY(auth, introspection_client_secret, SECRET, 0, 4096, "", NULL,
           "introspection: our password there, or \"file:PATH\"."),
-    WEB_ADDRESS(auth, mosip_base_url, "mosip: the address of MOSIP's auth service."),
+    ENTRY(auth, mosip_base_url, URL, 0, 2048, "", NULL,
+          "mosip: the address of MOSIP's auth service."),
     TEXT(auth, mosip_validate_path, 0, 2048, "/v1/authmanager/authorize/admin/validateToken",
          "mosip: the path of its call that validates a token."),
     TEXT(auth, user_prefix, 0, 200, "service-account-",

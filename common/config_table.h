@@ -13,6 +13,7 @@ enum config_type {
     CONFIG_VALUE_KAFKA_PREFIX,  /**< char *: characters of Kafka topic names; length likewise */
     CONFIG_VALUE_ADDRESS,       /**< char *: literal IPv4 or IPv6 address */
     CONFIG_VALUE_URL,           /**< char *: absolute http or https URL without query, or empty */
+    CONFIG_VALUE_ENDPOINT,      /**< char *: the same, with a query if need be */
     CONFIG_VALUE_INTEGER,       /**< int64_t */
     CONFIG_VALUE_NUMBER,        /**< double; min and max are whole */
     CONFIG_VALUE_BOOLEAN,       /**< bool */

@@ -36,7 +36,7 @@ static bool is_string(const struct config_entry *entry)
 {
     return entry->type == CONFIG_VALUE_STRING || entry->type == CONFIG_VALUE_KAFKA_PREFIX ||
            entry->type == CONFIG_VALUE_ADDRESS || entry->type == CONFIG_VALUE_URL ||
-           entry->type == CONFIG_VALUE_SECRET;
+           entry->type == CONFIG_VALUE_ENDPOINT || entry->type == CONFIG_VALUE_SECRET;
 }
 
 void config_value_clear(struct config *config, const struct config_entry *entry)
@@ -143,7 +143,7 @@ static int set_choice(int *field, const struct config_entry *entry, const char *
     return -1;
 }
 
-static int check_url(const char *text, struct buffer *reason)
+static int check_url(const struct config_entry *entry, const char *text, struct buffer *reason)
 {
     struct error error;
     if (!text[0])
@@ -152,7 +152,7 @@ static int check_url(const char *text, struct buffer *reason)
         buffer_append_string(reason, error.message);
         return -1;
     }
-    if (strchr(text, '?')) {
+    if (entry->type == CONFIG_VALUE_URL && strchr(text, '?')) {
         buffer_append_string(reason, "must not have a query");
         return -1;
     }
@@ -166,7 +166,8 @@ static int check_string(const struct config_entry *entry, const char *text, stru
     case CONFIG_VALUE_ADDRESS:
         return address_text_valid(text) ? 0 : -1;
     case CONFIG_VALUE_URL:
-        return check_url(text, reason);
+    case CONFIG_VALUE_ENDPOINT:
+        return check_url(entry, text, reason);
     case CONFIG_VALUE_KAFKA_PREFIX:
         if (!kafka_name_valid(text))
             return -1;
@@ -237,6 +238,7 @@ int config_value_set(struct config *config, const struct config_entry *entry, co
     case CONFIG_VALUE_KAFKA_PREFIX:
     case CONFIG_VALUE_ADDRESS:
     case CONFIG_VALUE_URL:
+    case CONFIG_VALUE_ENDPOINT:
         return set_string(config, entry, text, reason);
     case CONFIG_VALUE_INTEGER:
     case CONFIG_VALUE_DURATION:

@@ -391,6 +391,13 @@ static void test_bad_variables(void **state)
         "WEBSUB_SECURITY_DENIED_CALLBACK_PORTS", "443,70000",
         "WEBSUB_SECURITY_DENIED_CALLBACK_PORTS: expected a list of ports such as "
         "\"443\" or \"8000-8999\", not \"443,70000\": item 2 is not of this form");
+    assert_variable_refused(
+        "WEBSUB_AUTH_MOSIP_BASE_URL", "http://a.example/?x",
+        "WEBSUB_AUTH_MOSIP_BASE_URL: expected an absolute http or https URL, not "
+        "\"http://a.example/?x\": must not have a query");
+    assert_variable_refused("WEBSUB_AUTH_JWKS_URL", "ftp://a.example/keys",
+                            "WEBSUB_AUTH_JWKS_URL: expected an absolute http or https URL, not "
+                            "\"ftp://a.example/keys\": is not an absolute http or https URL");
     assert_variable_refused("WEBSUB_SECURITY_HSTS_MAX_AGE", "1d",
                             "security.hsts_max_age needs security.tls_certificate_file");
     assert_variable_refused("WEBSUB_HUB_PUBLIC_URL", "hub.example",
