@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "common/panic.h"
 #include "hub/admission.h"
+#include "hub/api/api.h"
 #include "hub/hub.h"
 #include "hub/hub_metrics.h"
 #include "hub/operation.h"
@@ -40,7 +41,8 @@ static void handle(struct http_request *http, void *context)
     if (health_handle(&front->health, http))
         return;
     if (atomic_load(&front->open)) {
-        router_handle(&front->hub, http);
+        if (!api_handle(&front->hub, http))
+            router_handle(&front->hub, http);
     } else {
         http_response_header(http, "Retry-After", "1");
         operation_respond_denied(http, 503, "the hub is starting or stopping");

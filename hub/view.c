@@ -211,6 +211,7 @@ void view_free(struct view *view)
         return;
     HASH_ITER(hh, view->topics, known, next)
     {
+        view_unindex_topic(view, known);
         HASH_DEL(view->topics, known);
         free(known);
     }

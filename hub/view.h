@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/id.h"
 #include "common/kafka.h"
 #include "common/kafka_admin.h"
 #include "common/metrics.h"
@@ -81,6 +82,26 @@ int64_t view_dedicated_count(struct view *view);
  * Thread-safe, never blocks.
  */
 void view_resolve(struct view *view, struct view_wait *wait);
+
+/** A topic as the API shows it. */
+struct view_topic_entry {
+    char id[ID_HEX_SIZE];
+    char *topic; /**< owned */
+    int64_t registered_at_ms;
+    const char *kafka_topic; /**< as long as the view's message_topics */
+    int32_t partition;
+};
+
+/**
+ * Topics that contain `filter` ("": all) in their order (of bytes), beginning behind `after` ("":
+ * with the first); at most `limit`. The caller ends each entry with view_topic_entry_fini.
+ * Thread-safe; does not hold up others, whatever the number of topics.
+ */
+size_t view_list_topics(struct view *view, const char *filter, const char *after,
+                        struct view_topic_entry *entries, size_t limit);
+/** The topic with that id; false: there is none. Thread-safe. */
+bool view_get_topic(struct view *view, const char *id, struct view_topic_entry *entry);
+void view_topic_entry_fini(struct view_topic_entry *entry);
 
 /** An event about topics was written at `offset` of `partition`: later questions shall see it. */
 void view_note_write(struct view *view, int32_t partition, int64_t offset);

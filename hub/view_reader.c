@@ -14,6 +14,7 @@ static void forget_topic(struct view *view, const char *topic)
     struct known_topic *known = view_find_topic(view, topic);
     if (!known)
         return;
+    view_unindex_topic(view, known);
     HASH_DEL(view->topics, known);
     view->dedicated -= known->dedicated;
     free(known);
@@ -29,7 +30,9 @@ static void learn_topic(struct view *view, const struct topic_state *topic)
     known->shard = view_shard_of(view, topic->topic);
     known->dedicated = strcmp(topic->location.kafka_topic, view->names->pool) != 0;
     view->dedicated += known->dedicated;
+    known->registered_at_ms = topic->registered_at_ms;
     HASH_ADD_STR(view->topics, topic, known);
+    view_index_topic(view, known);
     view_wake_end_thread(view); /* to fetch metadata */
 }
 

@@ -1,0 +1,217 @@
+"""The operator API, /api/v1: what it tells, to whom, and what it says of bad requests."""
+
+import json
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from harness import planted
+from harness.hub_client import Answer
+from harness.ids import subscription_id, topic_id
+from harness.settle import wait_active
+from harness.suite import Suite
+from harness.topics import new_topic
+from harness.users import UsersFile, basic
+from harness.wait import wait_for
+
+USERS = {"bank": "", "other": "", "root": "websub-operator"}
+
+
+@pytest.fixture(scope="module")
+def api_suite(kafka, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("api")
+    settings = UsersFile(directory / "users", USERS).settings()
+    with Suite(kafka.bootstrap, directory, "api-", settings=settings) as suite:
+        yield suite.start()
+
+
+class Api:
+    """What one user sees; answers are checked against the API's own description."""
+
+    def __init__(self, suite: Suite, user: str):
+        self.hub = suite.hub(headers=basic(user))
+        self._description = json.loads(self.hub.request("GET", "/api/v1/openapi.json").body)
+
+    def get(self, path: str) -> Answer:
+        return self.hub.request("GET", f"/api/v1/{path}")
+
+    def value(self, path: str, template: str | None = None) -> dict:
+        answer = self.get(path)
+        assert answer.status == 200, answer
+        assert answer.header("Content-Type") == "application/json"
+        value = json.loads(answer.body)
+        self.check(value, template or "/" + path.partition("?")[0], "200")
+        return value
+
+    def problem(self, path: str, status: int, parameter: str | None = None) -> dict:
+        answer = self.get(path)
+        assert answer.status == status, answer
+        assert answer.header("Content-Type") == "application/problem+json"
+        problem = json.loads(answer.body)
+        schema = {"$ref": "#/components/schemas/Problem"}
+        Draft202012Validator(schema | {"components": self._description["components"]}).validate(problem)
+        assert problem["status"] == status and problem.get("parameter") == parameter, problem
+        return problem
+
+    def check(self, value: dict, template: str, status: str) -> None:
+        answer = self._description["paths"][template]["get"]["responses"][status]
+        schema = answer["content"]["application/json"]["schema"]
+        Draft202012Validator(schema | {"components": self._description["components"]}).validate(value)
+
+    def pages(self, path: str, limit: int) -> list[dict]:
+        """All items of a list, page by page."""
+        items, cursor = [], None
+        while True:
+            query = f"&cursor={cursor}" if cursor else ""
+            separator = "&" if "?" in path else "?"
+            page = self.value(f"{path}{separator}limit={limit}{query}")
+            assert len(page["items"]) <= limit
+            items += page["items"]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                return items
+
+
+@pytest.fixture
+def root(api_suite):
+    return Api(api_suite, "root")
+
+
+@pytest.fixture
+def bank(api_suite):
+    return Api(api_suite, "bank")
+
+
+@pytest.fixture
+def other(api_suite):
+    return Api(api_suite, "other")
+
+
+@pytest.fixture
+def topic(bank):
+    topic = new_topic("api")
+    bank.hub.register(topic).check_accepted()
+    return topic
+
+
+@pytest.fixture
+def endpoint(bank, topic, subscriber):
+    endpoint = subscriber.endpoint()
+    bank.hub.subscribe(topic, endpoint.url, planted.secret("of-the-bank"), 3600).check_accepted(202)
+    wait_active(bank.hub, topic, endpoint)
+    return endpoint
+
+
+# --- topics ---
+
+
+def test_a_topic_is_listed_and_found(root, topic):
+    (listed,) = root.value(f"topics?topic={topic}")["items"]
+    assert listed["topic"] == topic and listed["id"] == topic_id(topic)
+    assert root.value(f"topics/{listed['id']}", "/topics/{id}") == listed
+
+
+def test_topics_are_paged_in_order_without_gaps(root, bank):
+    prefix = new_topic("paged")
+    names = [f"{prefix}/{number}" for number in range(7)]
+    for name in reversed(names):
+        bank.hub.register(name).check_accepted()
+    for limit in (1, 3, 7, 8):
+        assert [item["topic"] for item in root.pages(f"topics?topic={prefix}", limit)] == names
+
+
+def test_only_operators_list_topics(bank, topic):
+    bank.problem("topics", 403)
+    bank.problem(f"topics/{topic_id(topic)}", 403)
+
+
+# --- subscriptions ---
+
+
+def test_a_subscription_is_shown_without_its_secret(root, bank, topic, endpoint):
+    path = f"subscriptions/{subscription_id(topic, endpoint.url)}"
+    for api in (root, bank):
+        shown = api.value(path, "/subscriptions/{id}")
+        assert (shown["topic"], shown["callback"], shown["owner"]) == (topic, endpoint.url, "bank")
+        assert (shown["status"], shown["signed"], shown["lease_seconds"]) == ("active", True, 3600)
+        assert planted.MARK not in json.dumps(shown)
+
+
+def test_others_do_not_see_it(other, topic, endpoint):
+    other.problem(f"subscriptions/{subscription_id(topic, endpoint.url)}", 404)
+    assert other.value(f"subscriptions?topic={topic}")["items"] == []
+    other.problem("subscriptions?owner=bank", 403, "owner")
+
+
+def test_subscriptions_are_filtered(root, topic, endpoint, bank, subscriber):
+    never = subscriber.endpoint("never")
+    never.on_verification = lambda _: None
+    bank.hub.subscribe(topic, never.url).check_accepted(202)
+    here = f"subscriptions?topic={topic}"
+    wait_for(lambda: len(root.value(here)["items"]) == 2, "both to be listed")
+    host = endpoint.url.split("/")[2].split(":")[0]
+
+    def callbacks(more: str) -> list[str]:
+        return [item["callback"] for item in root.value(here + more)["items"]]
+
+    assert callbacks("&status=active") == [endpoint.url]
+    assert callbacks("&status=requested") == [never.url]
+    assert callbacks("&status=lapsed") == []
+    assert set(callbacks(f"&callback_host={host}")) == {endpoint.url, never.url}
+    assert callbacks("&callback_host=elsewhere.example") == []
+    assert set(callbacks("&owner=bank")) == {endpoint.url, never.url}
+    assert callbacks("&owner=other") == []
+
+
+def test_subscriptions_are_paged_in_order_without_gaps(root, bank, topic, subscriber):
+    urls = {subscriber.endpoint().url for _ in range(5)}
+    for url in urls:
+        bank.hub.subscribe(topic, url).check_accepted(202)
+    here = f"subscriptions?topic={topic}"
+    wait_for(lambda: len(root.value(here)["items"]) == 5, "all to be listed")
+    for limit in (1, 2, 5):
+        items = root.pages(here, limit)
+        assert {item["callback"] for item in items} == urls and len(items) == 5
+        assert [item["id"] for item in items] == sorted(item["id"] for item in items)
+
+
+# --- what is wrong ---
+
+BAD = {
+    "subscriptions?limit=0": "limit",
+    "subscriptions?limit=1001": "limit",
+    "subscriptions?limit=ten": "limit",
+    "subscriptions?limit=": "limit",
+    "subscriptions?limit=1&limit=2": "limit",
+    "subscriptions?status=dead": "status",
+    "subscriptions?cursor=x": "cursor",
+    "subscriptions?colour=red": "colour",
+    "topics?limit=-1": "limit",
+    "topics?status=active": "status",
+    "topics?topic=%zz": None,
+}
+
+
+@pytest.mark.parametrize("path", BAD)
+def test_bad_parameters_are_named(root, path):
+    root.problem(path, 400, BAD[path])
+
+
+@pytest.mark.parametrize("path", ["topics/x", f"topics/{'0' * 32}", "subscriptions/x", "nothing", "topics/"])
+def test_what_is_not_there(root, path):
+    root.problem(path, 404)
+
+
+def test_methods_that_a_path_does_not_have(root):
+    answer = root.hub.request("DELETE", "/api/v1/topics")
+    assert (answer.status, answer.header("Allow")) == (405, "GET")
+
+
+def test_nobody_gets_in_without_credentials(api_suite):
+    answer = api_suite.hub().request("GET", "/api/v1/subscriptions")
+    assert answer.status == 401 and answer.header("WWW-Authenticate").startswith("Basic")
+    assert answer.header("Content-Type") == "application/problem+json"
+
+
+def test_answers_carry_security_headers(root):
+    assert root.get("topics").header("X-Content-Type-Options") == "nosniff"
