@@ -58,7 +58,8 @@ struct view {
     struct shard *shards;
 };
 
-/** A topic that was added to, or is about to be taken out of, the table; call with the lock held. */
+/** A topic that was added to, or is about to be taken out of, the table; call with the lock held.
+ */
 void view_index_topic(struct view *view, struct known_topic *known);
 void view_unindex_topic(struct view *view, struct known_topic *known);
 

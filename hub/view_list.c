@@ -16,7 +16,8 @@ static int compare_topics(const struct known_topic *a, const struct known_topic 
     return strcmp(a->topic, b->topic);
 }
 
-RB_GENERATE_STATIC(topic_tree, known_topic, by_topic, compare_topics)
+RB_PROTOTYPE(topic_tree, known_topic, by_topic, compare_topics)
+RB_GENERATE(topic_tree, known_topic, by_topic, compare_topics)
 
 void view_index_topic(struct view *view, struct known_topic *known)
 {

@@ -17,8 +17,8 @@ static void openapi_get(struct api_request *request)
 
 static const char *const none[] = {NULL};
 static const char *const topics_parameters[] = {"topic", "cursor", "limit", NULL};
-static const char *const subscriptions_parameters[] = {"topic", "callback_host", "owner", "status",
-                                                       "cursor", "limit", NULL};
+static const char *const subscriptions_parameters[] = {"topic",  "callback_host", "owner", "status",
+                                                       "cursor", "limit",         NULL};
 
 static const struct api_route routes[] = {
     {"GET", "openapi.json", none, openapi_get},

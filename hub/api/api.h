@@ -11,7 +11,8 @@
 
 #include "hub/hub.h"
 
-/** Whether the request is for the API; if so it leads to exactly one answer. @locality server thread
+/** Whether the request is for the API; if so it leads to exactly one answer. @locality server
+ * thread
  */
 bool api_handle(struct hub *hub, struct http_request *http);
 

@@ -24,16 +24,23 @@ static json_t *encode(const struct catalog_subscription *s)
         (int)(s->secret.text != NULL), "signature_method",
         s->method >= 0 ? json_string(signature_method_name((enum signature_method)s->method))
                        : json_null(),
-        "max_in_flight", (json_int_t)s->max_in_flight, "lease_seconds", (json_int_t)s->lease_seconds,
-        "created_at", api_time(s->created_at_ms), "verified_at", api_time(s->verified_at_ms),
-        "lease_end", api_time(s->lease_end_ms), "pending_requests", (json_int_t)s->pending_count,
-        "location",
+        "max_in_flight", (json_int_t)s->max_in_flight, "lease_seconds",
+        (json_int_t)s->lease_seconds, "created_at", api_time(s->created_at_ms), "verified_at",
+        api_time(s->verified_at_ms), "lease_end", api_time(s->lease_end_ms), "pending_requests",
+        (json_int_t)s->pending_count, "location",
         verified && s->location.kafka_topic
             ? json_pack("{s:s, s:i}", "kafka_topic", s->location.kafka_topic, "partition",
                         (int)s->location.partition)
             : json_null());
     ENSURE(object != NULL);
     return object;
+}
+
+static bool have_catalog(struct api_request *request)
+{
+    if (!request->hub->catalog)
+        api_problem(request, 503, NULL, "this hub keeps no subscriptions in memory (hub.catalog)");
+    return request->hub->catalog;
 }
 
 static bool take_filter(struct api_request *request, struct catalog_filter *filter)
@@ -61,8 +68,7 @@ static bool take_filter(struct api_request *request, struct catalog_filter *filt
 
 static bool is_id(const char *text)
 {
-    return strlen(text) == ID_HEX_SIZE - 1 &&
-           strspn(text, "0123456789abcdef") == ID_HEX_SIZE - 1;
+    return strlen(text) == ID_HEX_SIZE - 1 && strspn(text, "0123456789abcdef") == ID_HEX_SIZE - 1;
 }
 
 void api_subscriptions_list(struct api_request *request)
@@ -70,7 +76,7 @@ void api_subscriptions_list(struct api_request *request)
     struct catalog_filter filter;
     const char *after = form_get(&request->query, "cursor");
     int64_t limit;
-    if (!take_filter(request, &filter) ||
+    if (!have_catalog(request) || !take_filter(request, &filter) ||
         !api_take_integer(request, "limit", 1, MAX_LIMIT, DEFAULT_LIMIT, &limit))
         return;
     if (after && !is_id(after)) {
@@ -78,8 +84,7 @@ void api_subscriptions_list(struct api_request *request)
         return;
     }
     struct catalog_subscription *found = xcalloc((size_t)limit + 1, sizeof(*found));
-    size_t count =
-        catalog_list(request->hub->catalog, &filter, after, (size_t)limit + 1, found);
+    size_t count = catalog_list(request->hub->catalog, &filter, after, (size_t)limit + 1, found);
     bool more = count > (size_t)limit;
     json_t *items = json_array();
     for (size_t i = 0; i < count && i < (size_t)limit; i++)
@@ -96,6 +101,8 @@ void api_subscriptions_list(struct api_request *request)
 void api_subscriptions_get(struct api_request *request)
 {
     struct catalog_subscription s;
+    if (!have_catalog(request))
+        return;
     bool found = is_id(request->id) && catalog_get(request->hub->catalog, request->id, &s);
     if (found && !api_may_see(request, s.owner)) {
         catalog_subscription_fini(&s);

@@ -9,15 +9,15 @@ enum { DEFAULT_LIMIT = 50, MAX_LIMIT = 1000 };
 
 static json_t *encode(const struct view_topic_entry *entry)
 {
-    json_t *topic =
-        json_pack("{s:s, s:s, s:o, s:s, s:i}", "id", entry->id, "topic", entry->topic,
-                  "registered_at", api_time(entry->registered_at_ms), "kafka_topic",
-                  entry->kafka_topic, "partition", (int)entry->partition);
+    json_t *topic = json_pack("{s:s, s:s, s:o, s:s, s:i}", "id", entry->id, "topic", entry->topic,
+                              "registered_at", api_time(entry->registered_at_ms), "kafka_topic",
+                              entry->kafka_topic, "partition", (int)entry->partition);
     ENSURE(topic != NULL);
     return topic;
 }
 
-/** Topics are no secret of one subscriber's, but whose topics there are is the operators' business. */
+/** Topics are no secret of one subscriber's, but whose topics there are is the operators' business.
+ */
 static bool may_list(struct api_request *request)
 {
     if (!request->is_operator)
