@@ -1,6 +1,9 @@
 """The operator API, /api/v1: what it tells, to whom, and what it says of bad requests."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -215,3 +218,25 @@ def test_nobody_gets_in_without_credentials(api_suite):
 
 def test_answers_carry_security_headers(root):
     assert root.get("topics").header("X-Content-Type-Options") == "nosniff"
+
+
+# --- the description ---
+
+
+def test_answers_are_as_described_whatever_is_asked(api_suite, topic, endpoint):
+    """schemathesis makes good and bad requests from the description: no 5xx, no answer that is not in it."""
+    hub = api_suite["hub-0"]
+    command = [
+        f"{Path(sys.executable).parent}/schemathesis",
+        "run",
+        f"http://127.0.0.1:{hub.port}/api/v1/openapi.json",
+        "--header",
+        f"Authorization: {basic('root')['Authorization']}",
+        "--checks=all",
+        "--seed=1",
+        "--max-examples=40",
+        "--request-timeout=10",
+        "--no-color",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=150, cwd=hub.log_path.parent)
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
