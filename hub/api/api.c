@@ -19,6 +19,7 @@ static const char *const none[] = {NULL};
 static const char *const topics_parameters[] = {"topic", "cursor", "limit", NULL};
 static const char *const subscriptions_parameters[] = {"topic",  "callback_host", "owner", "status",
                                                        "cursor", "limit",         NULL};
+static const char *const missed_parameters[] = {"source", "format", "cursor", "limit", NULL};
 
 static const struct api_route routes[] = {
     {"GET", "openapi.json", none, openapi_get},
@@ -26,6 +27,7 @@ static const struct api_route routes[] = {
     {"GET", "topics/{id}", none, api_topics_get},
     {"GET", "subscriptions", subscriptions_parameters, api_subscriptions_list},
     {"GET", "subscriptions/{id}", none, api_subscriptions_get},
+    {"GET", "subscriptions/{id}/missed-messages", missed_parameters, api_missed_messages_list},
 };
 enum { ROUTE_COUNT = sizeof(routes) / sizeof(routes[0]) };
 

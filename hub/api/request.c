@@ -1,12 +1,14 @@
 #include "hub/api/request.h"
 
 #include <errno.h>
+#include <openssl/evp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/id.h"
 #include "common/log.h"
 #include "common/panic.h"
 
@@ -121,4 +123,17 @@ json_t *api_time(int64_t wall_ms)
         return json_null();
     clock_format(wall_ms, text);
     return json_string(text);
+}
+
+bool api_is_subscription_id(const char *text)
+{
+    return strlen(text) == ID_HEX_SIZE - 1 &&
+           strspn(text, "0123456789abcdef") == ID_HEX_SIZE - 1;
+}
+
+char *api_base64(const void *bytes, size_t length)
+{
+    char *text = xmalloc((length + 2) / 3 * 4 + 1);
+    EVP_EncodeBlock((unsigned char *)text, bytes, (int)length);
+    return text;
 }

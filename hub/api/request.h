@@ -49,10 +49,17 @@ bool api_may_see(const struct api_request *request, const char *owner);
 /** A time as RFC 3339, or null for 0. */
 json_t *api_time(int64_t wall_ms);
 
+/** Whether the text can be the id of a subscription. */
+bool api_is_subscription_id(const char *text);
+
+/** Caller frees. */
+char *api_base64(const void *bytes, size_t length);
+
 /* The resources: one file each. */
 void api_topics_list(struct api_request *request);
 void api_topics_get(struct api_request *request);
 void api_subscriptions_list(struct api_request *request);
 void api_subscriptions_get(struct api_request *request);
+void api_missed_messages_list(struct api_request *request);
 
 #endif

@@ -66,11 +66,6 @@ static bool take_filter(struct api_request *request, struct catalog_filter *filt
     return true;
 }
 
-static bool is_id(const char *text)
-{
-    return strlen(text) == ID_HEX_SIZE - 1 && strspn(text, "0123456789abcdef") == ID_HEX_SIZE - 1;
-}
-
 void api_subscriptions_list(struct api_request *request)
 {
     struct catalog_filter filter;
@@ -79,7 +74,7 @@ void api_subscriptions_list(struct api_request *request)
     if (!have_catalog(request) || !take_filter(request, &filter) ||
         !api_take_integer(request, "limit", 1, MAX_LIMIT, DEFAULT_LIMIT, &limit))
         return;
-    if (after && !is_id(after)) {
+    if (after && !api_is_subscription_id(after)) {
         api_problem(request, 400, "cursor", "is no cursor of this list");
         return;
     }
@@ -103,7 +98,7 @@ void api_subscriptions_get(struct api_request *request)
     struct catalog_subscription s;
     if (!have_catalog(request))
         return;
-    bool found = is_id(request->id) && catalog_get(request->hub->catalog, request->id, &s);
+    bool found = api_is_subscription_id(request->id) && catalog_get(request->hub->catalog, request->id, &s);
     if (found && !api_may_see(request, s.owner)) {
         catalog_subscription_fini(&s);
         found = false; /* nor is told that there is one */

@@ -9,6 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from harness import planted
+from harness.behaviours import answer
 from harness.hub_client import Answer
 from harness.ids import subscription_id, topic_id
 from harness.settle import wait_active
@@ -178,6 +179,62 @@ def test_subscriptions_are_paged_in_order_without_gaps(root, bank, topic, subscr
         assert [item["id"] for item in items] == sorted(item["id"] for item in items)
 
 
+# --- missed messages ---
+
+
+def missed_path(topic, endpoint) -> str:
+    return f"subscriptions/{subscription_id(topic, endpoint.url)}/missed-messages"
+
+
+def missed(api: Api, topic, endpoint, limit: int, source: str = "backlog") -> list[dict]:
+    """All of it, page by page."""
+    items, cursor = [], ""
+    while cursor is not None:
+        query = f"?limit={limit}&source={source}" + (f"&cursor={cursor}" if cursor else "")
+        path = missed_path(topic, endpoint)
+        page = api.value(path + query, "/subscriptions/{id}/missed-messages")
+        items += page["items"]
+        cursor = page["next_cursor"]
+    return items
+
+
+@pytest.mark.parametrize("limit", [7, 1000])
+def test_what_is_missed_is_paged_exactly_and_in_order(root, bank, topic, endpoint, subscriber, limit):
+    endpoint.on_delivery = answer(500)
+    bodies = [planted.payload(f"missed {number}") for number in range(60)]
+    for body in bodies:
+        bank.hub.publish(topic, body, 'text/plain; a="b"').check_accepted()
+        bank.hub.publish(f"{topic}/other", body).check_denied(404)
+    wait_for(lambda: missed(bank, topic, endpoint, 1000), "the position to be known")
+    items = missed(root, topic, endpoint, limit)
+    assert [item["body"]["data"].encode() for item in items] == bodies
+    assert [item["offset"] for item in items] == sorted(item["offset"] for item in items)
+    assert all((i["size"], i["content_type"]) == (len(bodies[0]), 'text/plain; a="b"') for i in items[:10])
+    endpoint.on_delivery = answer(200)
+    endpoint.wait_bodies(bodies)
+    wait_for(lambda: not missed(root, topic, endpoint, limit), "nothing to be missed any more")
+
+
+def test_bodies_of_all_kinds_and_export(root, bank, topic, endpoint):
+    endpoint.on_delivery = answer(500)
+    kinds = {b"\xff\x00": "application/octet-stream", b'{"a":1}': "application/cloudevents+json", b"x": None}
+    for body, content_type in kinds.items():
+        bank.hub.publish(topic, body, content_type).check_accepted()
+    path = missed_path(topic, endpoint)
+    text = root.get(f"{path}?format=ndjson&limit=2")
+    assert text.status == 200 and text.header("Content-Type") == "application/x-ndjson"
+    first, second = [json.loads(line) for line in text.body.splitlines()]
+    assert first["body"] == {"encoding": "base64", "data": "/wA="} and not first["json"]
+    assert second["body"] == {"encoding": "text", "data": '{"a":1}'} and second["json"]
+    rest = root.get(f"{path}?format=ndjson&cursor={text.header('X-Next-Cursor')}")
+    (third,) = [json.loads(line) for line in rest.body.splitlines()]
+    assert third["content_type"] == "application/octet-stream" and third["size"] == 1
+
+
+def test_others_do_not_see_what_is_missed(other, topic, endpoint):
+    other.problem(missed_path(topic, endpoint), 404)
+
+
 # --- what is wrong ---
 
 BAD = {
@@ -189,6 +246,8 @@ BAD = {
     "subscriptions?status=dead": "status",
     "subscriptions?cursor=x": "cursor",
     "subscriptions?colour=red": "colour",
+    f"subscriptions/{'0' * 32}/missed-messages?source=all": "source",
+    f"subscriptions/{'0' * 32}/missed-messages?limit=1001": "limit",
     "topics?limit=-1": "limit",
     "topics?status=active": "status",
     "topics?topic=%zz": None,
@@ -200,7 +259,7 @@ def test_bad_parameters_are_named(root, path):
     root.problem(path, 400, BAD[path])
 
 
-@pytest.mark.parametrize("path", ["topics/x", f"topics/{'0' * 32}", "subscriptions/x", "nothing", "topics/"])
+@pytest.mark.parametrize("path", ["topics/x", f"topics/{'0' * 32}", "subscriptions/x", f"subscriptions/{'0' * 32}/missed-messages", "nothing", "topics/"])
 def test_what_is_not_there(root, path):
     root.problem(path, 404)
 
