@@ -171,7 +171,7 @@ def mosip_suite(kafka, tmp_path_factory):
     users = UsersFile(tmp_path_factory.mktemp("users") / "users", roles)
     settings = users.settings() | {"WEBSUB_AUTH_MOSIP_SCOPES": "true"}
     directory = tmp_path_factory.mktemp("mosip")
-    with Suite(kafka.bootstrap, directory, "mosip-", dispatchers=0, settings=settings) as suite:
+    with Suite(kafka.bootstrap, directory, "mosip-rules-", dispatchers=0, settings=settings) as suite:
         suite.start()
         publisher = suite.hub(headers=basic("publisher"))
         for topic in ("partner-1/ISSUED", "partner-2/ISSUED", "NEWS"):

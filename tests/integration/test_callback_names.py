@@ -47,7 +47,9 @@ def named(kafka, tmp_path_factory, names):
         "WEBSUB_DISPATCHER_VERIFICATION_ATTEMPTS": "8",
         "WEBSUB_RETRY_MAX_INTERVAL": "500ms",
     }
-    with Suite(kafka.bootstrap, tmp_path_factory.mktemp("names"), "names-", settings=settings) as suite:
+    with Suite(
+        kafka.bootstrap, tmp_path_factory.mktemp("names"), "callback-names-", settings=settings
+    ) as suite:
         suite["dispatcher-0"].run_under(names.command)
         yield suite.start()
 
@@ -59,7 +61,7 @@ def hub(named):
 
 @pytest.fixture(scope="module")
 def names_attempts(kafka_view):
-    return Attempts(kafka_view, "names-attempts")
+    return Attempts(kafka_view, "callback-names-attempts")
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import socket
 import ssl
 import subprocess
 import threading
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -229,37 +230,45 @@ def test_certificate_that_cannot_be_used_stops_the_start(authority, tmp_path, ki
         assert "security.tls_certificate_file" in done.stderr and str(certificate) in done.stderr
 
 
-def test_slow_requests_are_cut_off(kafka, authority, installed, tmp_path):
-    settings = {
+@contextmanager
+def lone_hub(kafka, authority, installed, directory, settings: dict[str, str]):
+    """A hub with TLS and settings of its own; it serves health, whatever else there is."""
+    tls = {
         "WEBSUB_SECURITY_TLS_CERTIFICATE_FILE": str(installed.file),
         "WEBSUB_SECURITY_TLS_KEY_FILE": str(installed.file),
-        "WEBSUB_HUB_HEADER_TIMEOUT": "1s",
-        "WEBSUB_HUB_CONNECTION_LIMIT_PER_ADDRESS": "50",
     }
     with Suite(
         kafka.bootstrap,
-        tmp_path,
-        "slow-",
+        directory,
+        "lone-",
         consolidators=0,
         dispatchers=0,
-        settings=settings,
+        settings=tls | settings,
         ca_file=authority.ca_file,
     ) as suite:
         suite.start_without_waiting()
-        program = suite["hub-0"]
-        program.wait_healthy()
-        slow = [socket.create_connection(("127.0.0.1", program.port), DEADLINE) for _ in range(40)]
+        suite["hub-0"].wait_healthy()
+        yield suite["hub-0"]
+
+
+def test_slow_requests_are_cut_off(kafka, authority, installed, tmp_path):
+    with lone_hub(kafka, authority, installed, tmp_path, {"WEBSUB_HUB_HEADER_TIMEOUT": "1s"}) as hub:
+        slow = [socket.create_connection(("127.0.0.1", hub.port), DEADLINE) for _ in range(40)]
         for connection in slow:
             connection.sendall(b"\x16\x03\x01")
-        assert program.get("/healthz").status == 200
+        assert hub.get("/healthz").status == 200
         for connection in slow:
             assert connection.recv(1) == b""
             connection.close()
-        wait_for(lambda: program.events("http.slow_connections_cut"), "it is told")
+        wait_for(lambda: hub.events("http.slow_connections_cut"), "it is told")
+
+
+def test_one_address_has_so_many_connections(kafka, authority, installed, tmp_path):
+    settings = {"WEBSUB_HUB_CONNECTION_LIMIT_PER_ADDRESS": "50", "WEBSUB_HUB_HEADER_TIMEOUT": "10m"}
+    with lone_hub(kafka, authority, installed, tmp_path, settings) as hub:
+        crowd = [socket.create_connection(("127.0.0.1", hub.port), DEADLINE) for _ in range(60)]
         with pytest.raises((OSError, http.client.HTTPException)):
-            crowd = [socket.create_connection(("127.0.0.1", program.port), DEADLINE) for _ in range(60)]
-            try:
-                program.get("/healthz")
-            finally:
-                for connection in crowd:
-                    connection.close()
+            hub.get("/healthz")
+        for connection in crowd:
+            connection.close()
+        hub.wait_healthy()
