@@ -1,7 +1,8 @@
 /*
  * /subscriptions/{id}/missed-messages: what a subscription has not confirmed, from where it stands,
- * or the messages that were given up for it (source=dead-letters). Read from Kafka for each request;
- * bounded in rows, bytes and time, so a page may be short although more follows: next_cursor tells.
+ * or the messages that were given up for it (source=dead-letters). Read from Kafka for each
+ * request; bounded in rows, bytes and time, so a page may be short although more follows:
+ * next_cursor tells. What was confirmed in the last dispatcher.commit_interval may still be in it.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -57,8 +58,8 @@ static bool is_json(const char *type)
     size_t length = type ? strcspn(type, "; ") : 0;
     return (length == strlen("application/json") &&
             strncasecmp(type, "application/json", length) == 0) ||
-           (length > strlen("+json") && strncasecmp(type + length - strlen("+json"), "+json",
-                                                    strlen("+json")) == 0);
+           (length > strlen("+json") &&
+            strncasecmp(type + length - strlen("+json"), "+json", strlen("+json")) == 0);
 }
 
 /** As text where it is text; JSON that a JSON library would change (large numbers) is text too, for
@@ -86,10 +87,10 @@ static json_t *encode_row(const struct message_row *row, enum source source)
         encode_body(row));
     ENSURE(object != NULL);
     if (source == SOURCE_DEAD_LETTERS)
-        json_object_set_new(
-            object, "dead_letter",
-            json_pack("{s:s, s:I, s:o}", "reason", row->reason ? row->reason : "", "failures",
-                      (json_int_t)row->failures, "at", api_time(row->dead_lettered_at_ms)));
+        json_object_set_new(object, "dead_letter",
+                            json_pack("{s:s, s:I, s:o}", "reason", row->reason ? row->reason : "",
+                                      "failures", (json_int_t)row->failures, "at",
+                                      api_time(row->head.dead_lettered_at_ms)));
     return object;
 }
 
@@ -109,8 +110,8 @@ static void respond_lines(struct listing *listing, bool more)
         snprintf(cursor, sizeof(cursor), "%" PRId64, listing->read.next);
         http_response_header(listing->request->http, "X-Next-Cursor", cursor);
     }
-    http_respond(listing->request->http, 200, "application/x-ndjson",
-                 lines.data ? lines.data : "", lines.length);
+    http_respond(listing->request->http, 200, "application/x-ndjson", lines.data ? lines.data : "",
+                 lines.length);
     buffer_fini(&lines);
 }
 

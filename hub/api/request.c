@@ -127,8 +127,7 @@ json_t *api_time(int64_t wall_ms)
 
 bool api_is_subscription_id(const char *text)
 {
-    return strlen(text) == ID_HEX_SIZE - 1 &&
-           strspn(text, "0123456789abcdef") == ID_HEX_SIZE - 1;
+    return strlen(text) == ID_HEX_SIZE - 1 && strspn(text, "0123456789abcdef") == ID_HEX_SIZE - 1;
 }
 
 char *api_base64(const void *bytes, size_t length)

@@ -98,7 +98,8 @@ void api_subscriptions_get(struct api_request *request)
     struct catalog_subscription s;
     if (!have_catalog(request))
         return;
-    bool found = api_is_subscription_id(request->id) && catalog_get(request->hub->catalog, request->id, &s);
+    bool found =
+        api_is_subscription_id(request->id) && catalog_get(request->hub->catalog, request->id, &s);
     if (found && !api_may_see(request, s.owner)) {
         catalog_subscription_fini(&s);
         found = false; /* nor is told that there is one */

@@ -200,12 +200,12 @@ def missed(api: Api, topic, endpoint, limit: int, source: str = "backlog") -> li
 
 @pytest.mark.parametrize("limit", [7, 1000])
 def test_what_is_missed_is_paged_exactly_and_in_order(root, bank, topic, endpoint, subscriber, limit):
+    wait_for(lambda: not missed(bank, topic, endpoint, 1000), "what was confirmed to be committed")
     endpoint.on_delivery = answer(500)
     bodies = [planted.payload(f"missed {number}") for number in range(60)]
     for body in bodies:
         bank.hub.publish(topic, body, 'text/plain; a="b"').check_accepted()
         bank.hub.publish(f"{topic}/other", body).check_denied(404)
-    wait_for(lambda: missed(bank, topic, endpoint, 1000), "the position to be known")
     items = missed(root, topic, endpoint, limit)
     assert [item["body"]["data"].encode() for item in items] == bodies
     assert [item["offset"] for item in items] == sorted(item["offset"] for item in items)
@@ -216,6 +216,7 @@ def test_what_is_missed_is_paged_exactly_and_in_order(root, bank, topic, endpoin
 
 
 def test_bodies_of_all_kinds_and_export(root, bank, topic, endpoint):
+    wait_for(lambda: not missed(bank, topic, endpoint, 1000), "what was confirmed to be committed")
     endpoint.on_delivery = answer(500)
     kinds = {b"\xff\x00": "application/octet-stream", b'{"a":1}': "application/cloudevents+json", b"x": None}
     for body, content_type in kinds.items():
@@ -259,7 +260,17 @@ def test_bad_parameters_are_named(root, path):
     root.problem(path, 400, BAD[path])
 
 
-@pytest.mark.parametrize("path", ["topics/x", f"topics/{'0' * 32}", "subscriptions/x", f"subscriptions/{'0' * 32}/missed-messages", "nothing", "topics/"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "topics/x",
+        f"topics/{'0' * 32}",
+        "subscriptions/x",
+        f"subscriptions/{'0' * 32}/missed-messages",
+        "nothing",
+        "topics/",
+    ],
+)
 def test_what_is_not_there(root, path):
     root.problem(path, 404)
 

@@ -138,7 +138,8 @@ static void test_what_is_wrong_is_named(void **state)
         {"topic=%07&" CALLBACK "&" TIME "&pageindex=0", "topic: "},
         {"topic=%ff&" CALLBACK "&" TIME "&pageindex=0", "a parameter is not valid UTF-8"},
         {"topic=a&" TIME "&pageindex=0", "callback is missing"},
-        {"topic=a&callback=http://s.example/&" TIME "&pageindex=0", "callback must be the base64url"},
+        {"topic=a&callback=http://s.example/&" TIME "&pageindex=0",
+         "callback must be the base64url"},
         {"topic=a&callback=c%2B%2B/&" TIME "&pageindex=0", "callback must be the base64url"},
         {"topic=a&callback====&" TIME "&pageindex=0", "callback must be the base64url"},
         {"topic=a&callback=YWJj&" TIME "&pageindex=0", "callback: "},
@@ -219,8 +220,13 @@ static void test_what_is_no_signature(void **state)
     char changed[sizeof(signature)];
     parse(&query, SIGNED);
     static const char *const texts[] = {
-        NULL, "", "=", "sha256=", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
-        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==", "????????????????????????????????????????????",
+        NULL,
+        "",
+        "=",
+        "sha256=",
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
+        "????????????????????????????????????????????",
         "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
     };
     for (size_t i = 0; i < ARRAY_COUNT(texts); i++)
