@@ -9,7 +9,7 @@
 static const char *const status_names[] = {
     [SUBSCRIPTION_REQUESTED] = "requested", [SUBSCRIPTION_ACTIVE] = "active",
     [SUBSCRIPTION_SUSPENDED] = "suspended", [SUBSCRIPTION_LAPSED] = "lapsed",
-    [SUBSCRIPTION_ENDING] = "ending",
+    [SUBSCRIPTION_ENDING] = "ending",       [SUBSCRIPTION_PAUSED] = "paused",
 };
 enum { STATUS_COUNT = sizeof(status_names) / sizeof(status_names[0]) };
 
@@ -73,6 +73,18 @@ static json_t *encode_pending(const struct pending_request *request)
     return object;
 }
 
+/** What operators had done with it. */
+static void put_commands(json_t *object, const struct subscription_state *s)
+{
+    if (s->paused) {
+        json_put_integer(object, "paused_at", s->paused_at_ms);
+        json_put_string(object, "paused_by", s->paused_by);
+    }
+    if (*s->command)
+        json_put_string(object, "command", s->command);
+    json_put_string(object, "commanded_by", s->commanded_by);
+}
+
 char *state_encode_subscription(const struct subscription_state *s, size_t *length)
 {
     json_t *object = json_object();
@@ -93,6 +105,7 @@ char *state_encode_subscription(const struct subscription_state *s, size_t *leng
         json_put_integer(object, "base", s->position.base);
         put_true(object, "detached", s->position.detached);
         put_positive(object, "resumed", s->resumed);
+        put_commands(object, s);
     }
     json_put_string(object, "reason", s->reason);
     json_put_string(object, "owner", s->owner);
@@ -211,6 +224,21 @@ static void decode_status(const json_t *object, struct subscription_state *s, st
     free(name);
 }
 
+static void decode_commands(const json_t *object, struct subscription_state *s,
+                            struct error *problem)
+{
+    char *command = json_take_string(object, "command", problem);
+    s->paused = json_object_get(object, "paused_at");
+    s->paused_at_ms = json_take_bounded(object, "paused_at", RECORD_MAX_MS, problem);
+    s->paused_by = json_take_string(object, "paused_by", problem);
+    s->commanded_by = json_take_string(object, "commanded_by", problem);
+    if (command && strlen(command) != ID_UUID_SIZE - 1)
+        error_set(problem, ERROR_INVALID, false, "\"command\" is no id of a request");
+    else if (command)
+        memcpy(s->command, command, ID_UUID_SIZE);
+    free(command);
+}
+
 static struct subscription_state *decode_subscription(const json_t *object, struct error *problem)
 {
     struct subscription_state *s = xcalloc(1, sizeof(*s));
@@ -232,6 +260,7 @@ static struct subscription_state *decode_subscription(const json_t *object, stru
     s->reason = json_take_string(object, "reason", problem);
     s->owner = json_take_string(object, "owner", problem);
     take_location(object, &s->location, problem);
+    decode_commands(object, s, problem);
     decode_all_pending(json_object_get(object, "pending"), s, problem);
     if (problem->code != ERROR_NONE)
         return s;
@@ -240,6 +269,8 @@ static struct subscription_state *decode_subscription(const json_t *object, stru
     else if (s->status != SUBSCRIPTION_REQUESTED && s->status != SUBSCRIPTION_ENDING &&
              !s->location.kafka_topic)
         error_set(problem, ERROR_INVALID, false, "a verified subscription needs \"kafka_topic\"");
+    else if (s->status == SUBSCRIPTION_PAUSED && !s->paused)
+        error_set(problem, ERROR_INVALID, false, "a paused subscription needs \"paused_at\"");
     else
         id_subscription(s->topic, s->callback, s->id);
     return s;
@@ -356,6 +387,8 @@ void subscription_state_free(struct subscription_state *subscription)
     stored_secret_fini(&subscription->secret);
     free(subscription->reason);
     free(subscription->owner);
+    free(subscription->paused_by);
+    free(subscription->commanded_by);
     location_fini(&subscription->location);
     free(subscription);
 }

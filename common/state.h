@@ -41,6 +41,7 @@ enum subscription_status {
     SUBSCRIPTION_SUSPENDED, /**< active, but given up for now: probed */
     SUBSCRIPTION_LAPSED,    /**< the lease ended; the position is kept for the resume window */
     SUBSCRIPTION_ENDING,    /**< the hub ended it: the denial notice is to be sent */
+    SUBSCRIPTION_PAUSED,    /**< active, but an operator wants nothing to be sent */
 };
 
 struct pending_request {
@@ -81,8 +82,14 @@ struct subscription_state {
     int64_t lease_seconds;
     int64_t lease_end_ms;
     int64_t resumed; /**< event of the last operator's command to try again at once, 0: none */
-    char *reason;    /**< why suspended or ending */
-    char *owner;     /**< name of who made it, and alone may change it; NULL: anybody may */
+    bool paused; /**< by an operator, until resumed; with LAPSED: it will be PAUSED when it is back
+                  */
+    int64_t paused_at_ms;
+    char *paused_by;            /**< name, or NULL */
+    char command[ID_UUID_SIZE]; /**< the last operator's command that was done, or "" */
+    char *commanded_by;         /**< who gave it, or NULL */
+    char *reason;               /**< why suspended, paused or ending */
+    char *owner; /**< name of who made it, and alone may change it; NULL: anybody may */
     struct location location;
     struct position position;
     struct pending_request *pending; /**< NULL when pending_count is 0 */

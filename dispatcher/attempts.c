@@ -22,6 +22,9 @@ static const char *const type_names[] = {
     [ATTEMPT_RECOVERED] = "delivery.recovered",
     [ATTEMPT_GONE] = "delivery.gone",
     [ATTEMPT_DEAD_LETTERED] = "delivery.dead_lettered",
+    [ATTEMPT_PAUSED] = "delivery.paused",
+    [ATTEMPT_RESUMED] = "delivery.resumed",
+    [ATTEMPT_MOVED] = "delivery.moved",
 };
 
 struct attempts {
@@ -88,6 +91,9 @@ static char *encode(const struct attempt *attempt, size_t *length)
         json_put_string(object, "message", attempt->message->id);
         json_put_integer(object, "offset", attempt->message->offset);
     }
+    if (attempt->type == ATTEMPT_MOVED)
+        json_put_integer(object, "offset", attempt->offset);
+    json_put_string(object, "by", attempt->by);
     json_put_string(object, "reason", attempt->reason);
     if (attempt->result)
         put_result(object, attempt->result);

@@ -208,10 +208,7 @@ static void record_change(const struct subscription *s, enum attempt_type type, 
 /** The subscription needs the message no more. */
 static void confirm(struct subscription *s, struct delivery *delivery)
 {
-    if (s->failures > 0) {
-        gauge_add(s->loop->dispatcher->metrics.failing, -1);
-        s->failures = 0;
-    }
+    subscription_forget_failures(s);
     delivery->state = DELIVERY_CONFIRMED;
     s->open_deliveries--;
     while (s->deliveries && s->deliveries->state == DELIVERY_CONFIRMED)
@@ -307,7 +304,9 @@ static bool bury(struct subscription *s, struct delivery *delivery, const char *
 /** Whether something has failed for so long that the policy has something else in store. */
 static bool is_exhausted(const struct subscription *s, int64_t since_ms, int64_t now_ms)
 {
-    return now_ms - since_ms >= s->loop->dispatcher->config.retry.give_up_after;
+    /* What a pause has let end fails for nothing else. */
+    return s->status != SUBSCRIPTION_PAUSED &&
+           now_ms - since_ms >= s->loop->dispatcher->config.retry.give_up_after;
 }
 
 /* --- failing --- */

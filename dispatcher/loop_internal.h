@@ -4,6 +4,7 @@
  *   loop.c          thread, tasks about subscriptions and messages, the periodic tick
  *   loop_shards.c   tasks about shards: positions, giving shards up
  *   subscription.c  what a subscription may be given, and what is told of it
+ *   operator_command.c  what a pause, a resume and a move change
  *   source.c        where its next message comes from: log, backlog, chunk
  *   delivery.c      one message to one subscription: request, result, retry
  *   dead_letter.c   one that is given up by policy
@@ -140,6 +141,8 @@ int64_t subscription_position(const struct subscription *subscription);
 int64_t subscription_standing(const struct subscription *subscription);
 /** Whether it may be given messages now. */
 bool subscription_may_deliver(const struct subscription *subscription);
+/** As if the last attempt had succeeded. */
+void subscription_forget_failures(struct subscription *subscription);
 /** Tries again after `pause_ms`. */
 void subscription_wait(struct subscription *subscription, int64_t pause_ms);
 /** Lets go of messages that wait for it: they are read again when they are needed. */
@@ -149,6 +152,21 @@ void subscription_tell(struct subscription *subscription, enum event_type type, 
 /** Once a second: detaches what holds its shard back, attaches what does no more, tells progress.
  */
 void subscription_tick(struct subscription *subscription, int64_t now_ms);
+
+/* operator_command.c */
+/** What state said of it before an update. */
+struct command_view {
+    bool paused;
+    int64_t base;
+    int64_t resumed;
+};
+struct command_view operator_command_view(const struct subscription *subscription);
+/**
+ * After it took over what `state` says: does what was commanded since `before` and records that
+ * among the attempts. @returns whether it is to be tried again at once
+ */
+bool operator_command_take(struct subscription *subscription, const struct command_view *before,
+                           const struct subscription_state *state);
 
 /* source.c */
 /** Takes the next message and a reference to it; NULL: none is there now. */

@@ -14,7 +14,7 @@
 #define CALLBACK      "https://bank.example/hooks/1"
 #define KAFKA         "websub-messages-births"
 
-enum { STATUS_COUNT = SUBSCRIPTION_ENDING + 1 };
+enum { STATUS_COUNT = SUBSCRIPTION_PAUSED + 1 };
 
 /* --- samples; they borrow their strings --- */
 
@@ -69,6 +69,14 @@ static struct subscription_state sample(int status)
     s.position = (struct position){123456789012, 99, 42, status == SUBSCRIPTION_SUSPENDED};
     if (status == SUBSCRIPTION_SUSPENDED || status == SUBSCRIPTION_ENDING)
         s.reason = TEXT("status 500");
+    s.commanded_by = TEXT("ops");
+    memcpy(s.command, "01890a5d-ac96-774b-bcce-b302099a8057", ID_UUID_SIZE);
+    if (status == SUBSCRIPTION_PAUSED || status == SUBSCRIPTION_LAPSED) {
+        s.paused = true;
+        s.paused_at_ms = 1700000000888;
+        s.paused_by = TEXT("chief");
+        s.reason = TEXT("moves house");
+    }
     return s;
 }
 
@@ -122,6 +130,11 @@ static void assert_same(const struct subscription_state *a, const struct subscri
     assert_int_equal(a->lease_seconds, b->lease_seconds);
     assert_int_equal(a->lease_end_ms, b->lease_end_ms);
     assert_int_equal(a->resumed, b->resumed);
+    assert_int_equal(a->paused, b->paused);
+    assert_int_equal(a->paused_at_ms, b->paused_at_ms);
+    assert_same_string(a->paused_by, b->paused_by);
+    assert_string_equal(a->command, b->command);
+    assert_same_string(a->commanded_by, b->commanded_by);
     assert_same_string(a->reason, b->reason);
     assert_same_location(&a->location, &b->location);
     assert_int_equal(a->position.offset, b->position.offset);
@@ -209,7 +222,8 @@ static void assert_refused_with(const char *key, const char *record, const char 
 static void test_subscriptions_of_every_status_come_back_as_they_were(void **state)
 {
     (void)state;
-    static const char *const names[] = {"requested", "active", "suspended", "lapsed", "ending"};
+    static const char *const names[] = {"requested", "active", "suspended",
+                                        "lapsed",    "ending", "paused"};
     for (int status = 0; status < STATUS_COUNT; status++) {
         struct subscription_state s = sample(status);
         assert_string_equal(subscription_status_name(s.status), names[status]);
