@@ -11,11 +11,12 @@
  * process that lost its partition) is ignored there, so writing one twice or too late is always
  * harmless.
  *
- * Commands (resume, pause, move, delete): `request` is the command's own id, by which one that
- * comes twice in a row is known; owner and operator say who gives it. The offset of a move is one
- * of the subscription's message partition, at most its end: who writes the event has looked that
- * up. Below the oldest message that is retained it means that one. `location`, if given, is where
- * the offset was looked up: if the topic lies elsewhere by now, the move is ignored.
+ * Commands (resume, pause, move, redeliver, delete): `request` is the command's own id, by which
+ * one that comes twice in a row is known; owner and operator say who gives it. The offset of a move
+ * is one of the subscription's message partition, at most its end: who writes the event has looked
+ * that up. Below the oldest message that is retained it means that one. A redelivery's offset is
+ * that of the message; one that is not there (any more) is not delivered. `location`, if given, is
+ * where the offset was looked up: if the topic lies elsewhere by now, the command is ignored.
  */
 #ifndef WEBSUB_COMMON_EVENT_H
 #define WEBSUB_COMMON_EVENT_H
@@ -48,10 +49,12 @@ enum event_type {
     EVENT_DELIVERY_SUSPENDED,      /**< offset, base, reason: as detached, and given up for now */
     EVENT_DELIVERY_RECOVERED,      /**< base: a probe succeeded */
     EVENT_DELIVERY_GONE,           /**< base: the callback answered 410 */
-    EVENT_DELIVERY_RESUME, /**< command; request?: a pause ends, and it is tried again at once */
-    EVENT_DELIVERY_PAUSE,  /**< command; request, reason?: nothing is sent until it is resumed */
-    EVENT_DELIVERY_MOVE,   /**< command; request, offset, location?: it continues there */
-    EVENT_SUBSCRIPTION_DELETE, /**< command; request, reason?: it ends with a denial notice */
+    EVENT_DELIVERY_RESUME,    /**< command; request?: a pause ends, and it is tried again at once */
+    EVENT_DELIVERY_PAUSE,     /**< command; request, reason?: nothing is sent until it is resumed */
+    EVENT_DELIVERY_MOVE,      /**< command; request, offset, location?: it continues there */
+    EVENT_DELIVERY_REDELIVER, /**< command; request, offset, location?: once more, out of order */
+    EVENT_DELIVERY_REDELIVERED, /**< offset, base = event of the command, reason? = why not */
+    EVENT_SUBSCRIPTION_DELETE,  /**< command; request, reason?: it ends with a denial notice */
     EVENT_TYPE_COUNT
 };
 

@@ -5,6 +5,7 @@
 
 #include "common/json.h"
 #include "common/panic.h"
+#include "common/state_commands.h"
 
 static const char *const status_names[] = {
     [SUBSCRIPTION_REQUESTED] = "requested", [SUBSCRIPTION_ACTIVE] = "active",
@@ -73,18 +74,6 @@ static json_t *encode_pending(const struct pending_request *request)
     return object;
 }
 
-/** What operators had done with it. */
-static void put_commands(json_t *object, const struct subscription_state *s)
-{
-    if (s->paused) {
-        json_put_integer(object, "paused_at", s->paused_at_ms);
-        json_put_string(object, "paused_by", s->paused_by);
-    }
-    if (*s->command)
-        json_put_string(object, "command", s->command);
-    json_put_string(object, "commanded_by", s->commanded_by);
-}
-
 char *state_encode_subscription(const struct subscription_state *s, size_t *length)
 {
     json_t *object = json_object();
@@ -105,7 +94,7 @@ char *state_encode_subscription(const struct subscription_state *s, size_t *leng
         json_put_integer(object, "base", s->position.base);
         put_true(object, "detached", s->position.detached);
         put_positive(object, "resumed", s->resumed);
-        put_commands(object, s);
+        state_put_commands(object, s);
     }
     json_put_string(object, "reason", s->reason);
     json_put_string(object, "owner", s->owner);
@@ -224,21 +213,6 @@ static void decode_status(const json_t *object, struct subscription_state *s, st
     free(name);
 }
 
-static void decode_commands(const json_t *object, struct subscription_state *s,
-                            struct error *problem)
-{
-    char *command = json_take_string(object, "command", problem);
-    s->paused = json_object_get(object, "paused_at");
-    s->paused_at_ms = json_take_bounded(object, "paused_at", RECORD_MAX_MS, problem);
-    s->paused_by = json_take_string(object, "paused_by", problem);
-    s->commanded_by = json_take_string(object, "commanded_by", problem);
-    if (command && strlen(command) != ID_UUID_SIZE - 1)
-        error_set(problem, ERROR_INVALID, false, "\"command\" is no id of a request");
-    else if (command)
-        memcpy(s->command, command, ID_UUID_SIZE);
-    free(command);
-}
-
 static struct subscription_state *decode_subscription(const json_t *object, struct error *problem)
 {
     struct subscription_state *s = xcalloc(1, sizeof(*s));
@@ -260,7 +234,7 @@ static struct subscription_state *decode_subscription(const json_t *object, stru
     s->reason = json_take_string(object, "reason", problem);
     s->owner = json_take_string(object, "owner", problem);
     take_location(object, &s->location, problem);
-    decode_commands(object, s, problem);
+    state_take_commands(object, s, problem);
     decode_all_pending(json_object_get(object, "pending"), s, problem);
     if (problem->code != ERROR_NONE)
         return s;
@@ -389,6 +363,7 @@ void subscription_state_free(struct subscription_state *subscription)
     free(subscription->owner);
     free(subscription->paused_by);
     free(subscription->commanded_by);
+    free(subscription->redeliver);
     location_fini(&subscription->location);
     free(subscription);
 }

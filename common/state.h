@@ -29,6 +29,9 @@
  */
 #define STATE_MAX_PENDING 8
 
+/** Messages that wait to be delivered once more at an operator's command. */
+#define STATE_MAX_REDELIVERIES 1000
+
 struct topic_state {
     char *topic;
     int64_t registered_at_ms;
@@ -69,6 +72,12 @@ struct position {
     bool detached; /**< true: only this record tells; false: the shard's offset may be further */
 };
 
+/** A message that an operator wants delivered once more, apart from the order. */
+struct redelivery_request {
+    int64_t offset;
+    int64_t command; /**< event that asked for it */
+};
+
 struct subscription_state {
     char id[ID_HEX_SIZE];
     char *topic;
@@ -92,6 +101,8 @@ struct subscription_state {
     char *owner; /**< name of who made it, and alone may change it; NULL: anybody may */
     struct location location;
     struct position position;
+    struct redelivery_request *redeliver; /**< by offset; NULL when redeliver_count is 0 */
+    size_t redeliver_count;
     struct pending_request *pending; /**< NULL when pending_count is 0 */
     size_t pending_count;
 };

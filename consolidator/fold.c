@@ -89,6 +89,7 @@ static enum fold_outcome end_subscription(struct subscription_state **state)
         return FOLD_REMOVED;
     }
     fold_end_pause(s);
+    fold_clear_redeliveries(s);
     s->status = SUBSCRIPTION_REQUESTED;
     stored_secret_fini(&s->secret);
     fold_set_string(&s->reason, NULL);
@@ -144,6 +145,7 @@ static enum fold_outcome on_requested(struct subscription_state **state, const s
 static void start_position(struct subscription_state *s, const struct location *location,
                            int64_t offset, int64_t sequence)
 {
+    fold_clear_redeliveries(s);
     location_fini(&s->location);
     location_copy(&s->location, location);
     s->position.offset = offset;
@@ -218,6 +220,7 @@ enum fold_outcome fold_end_with_notice(struct subscription_state **state, const 
     if (!owed_notice)
         return end_subscription(state);
     fold_end_pause(s);
+    fold_clear_redeliveries(s);
     s->status = SUBSCRIPTION_ENDING;
     fold_set_string(&s->reason, xstrdup(reason));
     return FOLD_CHANGED;
@@ -333,8 +336,11 @@ enum fold_outcome fold_subscription(struct subscription_state **state, const str
     case EVENT_DELIVERY_RESUME:
     case EVENT_DELIVERY_PAUSE:
     case EVENT_DELIVERY_MOVE:
+    case EVENT_DELIVERY_REDELIVER:
     case EVENT_SUBSCRIPTION_DELETE:
         return fold_command(state, event, sequence);
+    case EVENT_DELIVERY_REDELIVERED:
+        return fold_redelivered(*state, event);
     default:
         return FOLD_IGNORED;
     }

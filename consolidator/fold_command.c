@@ -12,7 +12,10 @@
  *  - A move makes a new base. What was delivered under the old one says nothing any more, and no
  * shard's offset counts, earlier ones since they knew less than this event, later ones since the
  * subscription is detached (dispatcher/position.h).
+ *  - A message to be delivered once more stays in the list until the dispatcher tells that the very
+ * command is done. Neither has anything to do with the position.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/panic.h"
@@ -57,18 +60,75 @@ static enum fold_outcome on_pause(struct subscription_state *s, const struct eve
     return FOLD_CHANGED;
 }
 
+/** Whether an offset that was looked up for `event` is one of the subscription's partition. */
+static bool fits_location(const struct subscription_state *s, const struct event *event)
+{
+    return !event->location.kafka_topic || location_equal(&event->location, &s->location);
+}
+
 static enum fold_outcome on_move(struct subscription_state *s, const struct event *event,
                                  int64_t sequence)
 {
-    if (!fold_is_served(s))
-        return FOLD_IGNORED;
-    if (event->location.kafka_topic && !location_equal(&event->location, &s->location))
+    if (!fold_is_served(s) || !fits_location(s, event))
         return FOLD_IGNORED;
     s->position = (struct position){
         .offset = event->offset, .set = sequence, .base = sequence, .detached = true};
     remember(s, event);
     return FOLD_CHANGED;
 }
+
+/* --- redelivery --- */
+
+/** Index of the first one that is at `offset` or behind it. */
+static size_t find_redelivery(const struct subscription_state *s, int64_t offset)
+{
+    size_t i = 0;
+    while (i < s->redeliver_count && s->redeliver[i].offset < offset)
+        i++;
+    return i;
+}
+
+static enum fold_outcome on_redeliver(struct subscription_state *s, const struct event *event,
+                                      int64_t sequence)
+{
+    size_t at = find_redelivery(s, event->offset);
+    bool waits = at < s->redeliver_count && s->redeliver[at].offset == event->offset;
+    if (!fold_is_served(s) || !fits_location(s, event) || waits ||
+        s->redeliver_count == STATE_MAX_REDELIVERIES)
+        return FOLD_IGNORED;
+    s->redeliver = xrealloc(s->redeliver, (s->redeliver_count + 1) * sizeof(*s->redeliver));
+    memmove(s->redeliver + at + 1, s->redeliver + at,
+            (s->redeliver_count - at) * sizeof(*s->redeliver));
+    s->redeliver[at] = (struct redelivery_request){event->offset, sequence};
+    s->redeliver_count++;
+    remember(s, event);
+    return FOLD_CHANGED;
+}
+
+enum fold_outcome fold_redelivered(struct subscription_state *s, const struct event *event)
+{
+    size_t at = find_redelivery(s, event->offset);
+    if (at == s->redeliver_count || s->redeliver[at].offset != event->offset ||
+        s->redeliver[at].command != event->base)
+        return FOLD_IGNORED;
+    if (s->redeliver_count == 1) {
+        fold_clear_redeliveries(s);
+        return FOLD_CHANGED;
+    }
+    s->redeliver_count--;
+    memmove(s->redeliver + at, s->redeliver + at + 1,
+            (s->redeliver_count - at) * sizeof(*s->redeliver));
+    return FOLD_CHANGED;
+}
+
+void fold_clear_redeliveries(struct subscription_state *s)
+{
+    free(s->redeliver);
+    s->redeliver = NULL;
+    s->redeliver_count = 0;
+}
+
+/* --- all --- */
 
 static enum fold_outcome on_delete(struct subscription_state **state, const struct event *event)
 {
@@ -90,6 +150,8 @@ enum fold_outcome fold_command(struct subscription_state **state, const struct e
         return on_pause(s, event);
     case EVENT_DELIVERY_MOVE:
         return on_move(s, event, sequence);
+    case EVENT_DELIVERY_REDELIVER:
+        return on_redeliver(s, event, sequence);
     default:
         return on_delete(state, event);
     }

@@ -23,6 +23,11 @@ void fold_end_pause(struct subscription_state *state);
 /** Drops what is pending; the denial notice is owed to all but a lapsed one without a request. */
 enum fold_outcome fold_end_with_notice(struct subscription_state **state, const char *reason);
 
+/** A message was delivered once more, as a command said. */
+enum fold_outcome fold_redelivered(struct subscription_state *state, const struct event *event);
+/** They make no sense any more: it ended, or its messages lie elsewhere. */
+void fold_clear_redeliveries(struct subscription_state *state);
+
 /** An operator's command; there is a state. */
 enum fold_outcome fold_command(struct subscription_state **state, const struct event *event,
                                int64_t sequence);

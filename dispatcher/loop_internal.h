@@ -7,6 +7,8 @@
  *   operator_command.c  what a pause, a resume and a move change
  *   source.c        where its next message comes from: log, backlog, chunk
  *   delivery.c      one message to one subscription: request, result, retry
+ *   delivery_request.c  the request itself
+ *   redelivery.c    messages that an operator wants delivered once more
  *   dead_letter.c   one that is given up by policy
  *   coverage.c      what the shard's offset may pass
  *   verification.c  intent and denial
@@ -48,6 +50,7 @@ struct coverage {
 };
 
 struct delivery;
+struct redeliveries;
 
 struct subscription {
     char id[ID_HEX_SIZE];
@@ -86,6 +89,8 @@ struct subscription {
     int64_t failing_since_ms;
     int64_t oldest_published_ms; /**< wall clock: of the oldest message that it let go of */
     uv_timer_t *retry;           /**< while waiting to try again */
+
+    struct redeliveries *redeliveries; /**< what an operator wants once more, or NULL */
 
     /* what is told to the outside */
     struct coverage *coverage; /**< NULL: detached */
@@ -184,7 +189,22 @@ void source_leave_log(struct subscription *subscription);
 /** When memory is tight: readers that others have left behind leave the log. */
 void source_relieve_memory(struct topic_log *log);
 
+void chunk_free(struct chunk *chunk);
+
+/* redelivery.c */
+/** Takes over what `state` says is to be delivered once more. */
+void redelivery_take(struct subscription *subscription, const struct subscription_state *state);
+/** Begins what can begin now. Call whenever something may have changed, and once a second. */
+void redelivery_pump(struct subscription *subscription);
+/** Takes over the answer to a request for its message. */
+void redelivery_on_chunk(struct chunk *chunk);
+bool redelivery_is_sending(const struct subscription *subscription);
+/** Ends what is under way, without result, and forgets the rest. */
+void redelivery_drop(struct subscription *subscription);
+
 /* delivery.c */
+/** The callback answered 410: nothing is sent any more, and the subscription ends. */
+void delivery_end_gone(struct subscription *subscription);
 void delivery_start(struct subscription *subscription, struct message *message);
 /** Sends again what waits after a failure: the oldest, or all once one got through. */
 void delivery_restart(struct subscription *subscription);

@@ -149,6 +149,8 @@ static void test_every_event_in_every_status_while_nothing_waits(void **state)
             [EVENT_DELIVERY_RESUME] = "..AS..A",
             [EVENT_DELIVERY_PAUSE] = "..PP...",
             [EVENT_DELIVERY_MOVE] = "..AS..P",
+            [EVENT_DELIVERY_REDELIVER] = "..AS..P",
+            [EVENT_DELIVERY_REDELIVERED] = ".......",
             [EVENT_SUBSCRIPTION_DELETE] = ".EEEx.E",
         },
     };
@@ -182,6 +184,8 @@ static void test_every_event_in_every_status_while_a_subscribe_request_waits(voi
             [EVENT_DELIVERY_RESUME] = "..AS..A",
             [EVENT_DELIVERY_PAUSE] = "..PP...",
             [EVENT_DELIVERY_MOVE] = "..AS..P",
+            [EVENT_DELIVERY_REDELIVER] = "..AS..P",
+            [EVENT_DELIVERY_REDELIVERED] = ".......",
             [EVENT_SUBSCRIPTION_DELETE] = ".EEEE.E",
         },
     };
@@ -215,6 +219,8 @@ static void test_every_event_in_every_status_while_an_unsubscribe_request_waits(
             [EVENT_DELIVERY_RESUME] = "..AS..A",
             [EVENT_DELIVERY_PAUSE] = "..PP...",
             [EVENT_DELIVERY_MOVE] = "..AS..P",
+            [EVENT_DELIVERY_REDELIVER] = "..AS..P",
+            [EVENT_DELIVERY_REDELIVERED] = ".......",
             [EVENT_SUBSCRIPTION_DELETE] = ".EEEE.E",
         },
     };

@@ -1,4 +1,4 @@
-/* Operators' commands: pause, resume, move and delete. */
+/* Operators' commands: pause, resume, move, redeliver and delete. */
 #include "tests/unit/unit.h"
 
 #include <stdlib.h>
@@ -237,6 +237,84 @@ static void test_a_move_within_another_partition_is_ignored(void **state)
     assert_changed(here);
 }
 
+/* --- redeliver --- */
+
+static struct event redeliver_command(char letter, int64_t offset)
+{
+    struct event event = command(EVENT_DELIVERY_REDELIVER, letter);
+    event.offset = offset;
+    return event;
+}
+
+static void test_messages_to_redeliver_wait_in_their_order_and_leave_the_position(void **state)
+{
+    (void)state;
+    verify('a', 10);
+    const struct position before = s->position;
+    int64_t at = sequence;
+    assert_changed(redeliver_command('m', 7));
+    assert_changed(redeliver_command('n', 3));
+    assert_changed(redeliver_command('o', 12));
+    assert_ignored(redeliver_command('p', 7)); /* it waits already */
+    assert_int_equal(s->redeliver_count, 3);
+    static const int64_t offsets[] = {3, 7, 12}, commands[] = {1, 0, 2};
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(s->redeliver[i].offset, offsets[i]);
+        assert_int_equal(s->redeliver[i].command, at + commands[i]);
+    }
+    assert_position(before.offset, before.set, before.base, before.detached);
+}
+
+static void test_a_redelivery_is_settled_by_its_own_command(void **state)
+{
+    (void)state;
+    verify('a', 10);
+    int64_t first = sequence;
+    assert_changed(redeliver_command('m', 7));
+    assert_ignored(make_delivery(EVENT_DELIVERY_REDELIVERED, first, 8));
+    assert_ignored(make_delivery(EVENT_DELIVERY_REDELIVERED, first + 1, 7));
+    assert_changed(make_delivery(EVENT_DELIVERY_REDELIVERED, first, 7));
+    assert_int_equal(s->redeliver_count, 0);
+    int64_t second = sequence;
+    assert_changed(redeliver_command('n', 7));
+    assert_ignored(make_delivery(EVENT_DELIVERY_REDELIVERED, first, 7));
+    assert_changed(make_delivery(EVENT_DELIVERY_REDELIVERED, second, 7));
+}
+
+static void test_only_so_many_messages_wait_for_redelivery(void **state)
+{
+    (void)state;
+    verify('a', 10);
+    for (int i = 0; i < STATE_MAX_REDELIVERIES; i++)
+        assert_changed(redeliver_command((char)('a' + i % 2), i * 7919 % 100000));
+    assert_ignored(redeliver_command('z', 100001));
+}
+
+static void test_redeliveries_end_with_the_subscription(void **state)
+{
+    (void)state;
+    verify('a', 10);
+    assert_changed(redeliver_command('m', 7));
+    expire();
+    assert_int_equal(s->redeliver_count, 1);
+    verify('b', 20);
+    assert_int_equal(s->redeliver_count, 1);
+    assert_changed(command(EVENT_SUBSCRIPTION_DELETE, 'd'));
+    assert_int_equal(s->redeliver_count, 0);
+}
+
+static void test_redeliveries_end_when_the_topic_lies_elsewhere(void **state)
+{
+    (void)state;
+    verify('a', 10);
+    assert_changed(redeliver_command('m', 7));
+    struct event requested = make_request(EVENT_SUBSCRIPTION_REQUESTED, 'b');
+    requested.location = (struct location){TEXT(ELSEWHERE), 3};
+    assert_changed(requested);
+    assert_changed(make_request(EVENT_SUBSCRIPTION_VERIFIED, 'b'));
+    assert_int_equal(s->redeliver_count, 0);
+}
+
 /* --- delete --- */
 
 static void test_a_deleted_one_is_owed_a_notice_and_its_requests_are_dropped(void **state)
@@ -356,6 +434,11 @@ int main(void)
         STORY(test_a_move_makes_a_new_base_either_way),
         STORY(test_a_move_keeps_a_suspension),
         STORY(test_a_move_within_another_partition_is_ignored),
+        STORY(test_messages_to_redeliver_wait_in_their_order_and_leave_the_position),
+        STORY(test_a_redelivery_is_settled_by_its_own_command),
+        STORY(test_only_so_many_messages_wait_for_redelivery),
+        STORY(test_redeliveries_end_with_the_subscription),
+        STORY(test_redeliveries_end_when_the_topic_lies_elsewhere),
         STORY(test_a_deleted_one_is_owed_a_notice_and_its_requests_are_dropped),
         STORY(test_a_lapsed_one_is_deleted_without_a_notice),
         STORY(test_a_deletion_gives_a_reason_in_any_case),

@@ -64,6 +64,11 @@ static struct event random_event(const struct entity *entity)
     if (event.offset < 0)
         event.offset = 0;
     event.base = s && !random_one_in(&source, 4) ? s->position.base : entity->old_base;
+    if (event.type == EVENT_DELIVERY_REDELIVERED && s && s->redeliver_count > 0) {
+        uint32_t which = random_below(&source, (uint32_t)s->redeliver_count);
+        event.offset = s->redeliver[which].offset;
+        event.base = s->redeliver[which].command + random_one_in(&source, 4);
+    }
     event.deadline = s && !random_one_in(&source, 3) ? s->lease_end_ms : event.at_ms;
     return event;
 }
@@ -83,6 +88,12 @@ static void check_state(const struct subscription_state *s, int64_t sequence)
     for (size_t i = 0; i < s->pending_count; i++)
         for (size_t other = 0; other < i; other++)
             assert_string_not_equal(s->pending[i].request_id, s->pending[other].request_id);
+    assert_int_equal(s->redeliver_count == 0, s->redeliver == NULL);
+    for (size_t i = 0; i < s->redeliver_count; i++) {
+        assert_true(is_verified(s));
+        assert_true(s->redeliver[i].command <= sequence);
+        assert_true(i == 0 || s->redeliver[i - 1].offset < s->redeliver[i].offset);
+    }
     assert_true(s->position.base <= s->position.set && s->position.set <= sequence);
     if (s->status == SUBSCRIPTION_REQUESTED) {
         assert_true(s->pending_count > 0);

@@ -24,6 +24,7 @@ static const struct topic_state sample_topic = {
     .location = {TEXT(KAFKA), 3},
 };
 
+static struct redelivery_request sample_redeliveries[] = {{0, 70}, {123456789012, 3}};
 static struct pending_request sample_requests[2];
 
 static struct subscription_state sample(int status)
@@ -70,6 +71,8 @@ static struct subscription_state sample(int status)
     if (status == SUBSCRIPTION_SUSPENDED || status == SUBSCRIPTION_ENDING)
         s.reason = TEXT("status 500");
     s.commanded_by = TEXT("ops");
+    s.redeliver = sample_redeliveries;
+    s.redeliver_count = ARRAY_COUNT(sample_redeliveries);
     memcpy(s.command, "01890a5d-ac96-774b-bcce-b302099a8057", ID_UUID_SIZE);
     if (status == SUBSCRIPTION_PAUSED || status == SUBSCRIPTION_LAPSED) {
         s.paused = true;
@@ -135,6 +138,11 @@ static void assert_same(const struct subscription_state *a, const struct subscri
     assert_same_string(a->paused_by, b->paused_by);
     assert_string_equal(a->command, b->command);
     assert_same_string(a->commanded_by, b->commanded_by);
+    assert_int_equal(a->redeliver_count, b->redeliver_count);
+    for (size_t i = 0; i < a->redeliver_count; i++) {
+        assert_int_equal(a->redeliver[i].offset, b->redeliver[i].offset);
+        assert_int_equal(a->redeliver[i].command, b->redeliver[i].command);
+    }
     assert_same_string(a->reason, b->reason);
     assert_same_location(&a->location, &b->location);
     assert_int_equal(a->position.offset, b->position.offset);
@@ -453,11 +461,12 @@ static void test_what_a_record_must_carry_may_not_be_missing(void **state)
 static void test_badly_typed_members_are_refused(void **state)
 {
     (void)state;
-    static const char *const strings[] = {"topic",  "callback", "status",      "secret",
-                                          "method", "reason",   "kafka_topic", "secret_key"};
+    static const char *const strings[] = {"topic",   "callback",     "status",      "secret",
+                                          "method",  "reason",       "kafka_topic", "secret_key",
+                                          "command", "commanded_by", "paused_by"};
     static const char *const integers[] = {
         "v",      "created_at", "verified_at", "lease_seconds", "lease_end",
-        "offset", "set",        "base",        "partition"};
+        "offset", "set",        "base",        "partition",     "paused_at"};
     char *key = sample_key();
     for (int status = 0; status < STATUS_COUNT; status++) {
         struct subscription_state s = sample(status);
@@ -501,6 +510,20 @@ static void test_values_out_of_range_are_refused(void **state)
         {"pending", "null"},
         {"pending", "{}"},
         {"pending", "\"x\""},
+        {"command", "\"\""},
+        {"command", "\"01890a5d-ac96-774b-bcce-b302099a805\""},
+        {"paused_at", "-1"},
+        {"redeliver", "null"},
+        {"redeliver", "{}"},
+        {"redeliver", "[]"},
+        {"redeliver", "[1]"},
+        {"redeliver", "[[1]]"},
+        {"redeliver", "[[1,2,3]]"},
+        {"redeliver", "[[1,\"2\"]]"},
+        {"redeliver", "[[-1,2]]"},
+        {"redeliver", "[[1,-2]]"},
+        {"redeliver", "[[1,2],[1,3]]"},
+        {"redeliver", "[[2,2],[1,3]]"},
     };
     char *key = sample_key();
     struct subscription_state s = sample(SUBSCRIPTION_ACTIVE);
@@ -589,6 +612,35 @@ static void test_lists_of_pending_requests_that_are_none_are_refused(void **stat
     free(key);
 }
 
+/* --- operators' commands --- */
+
+static void test_a_paused_one_without_a_pause_is_refused(void **state)
+{
+    (void)state;
+    struct subscription_state s = sample(SUBSCRIPTION_PAUSED);
+    char *text = encode(&s), *key = sample_key();
+    assert_refused_with(key, text, "paused_at", NULL);
+    free(text);
+    free(key);
+}
+
+static void test_more_redeliveries_than_can_wait_are_refused(void **state)
+{
+    (void)state;
+    static struct redelivery_request many[STATE_MAX_REDELIVERIES + 1];
+    struct subscription_state s = sample(SUBSCRIPTION_ACTIVE);
+    for (int i = 0; i <= STATE_MAX_REDELIVERIES; i++)
+        many[i] = (struct redelivery_request){INT64_MAX - STATE_MAX_REDELIVERIES + i, INT64_MAX};
+    s.redeliver = many;
+    s.redeliver_count = STATE_MAX_REDELIVERIES;
+    assert_round_trip(&s);
+    s.redeliver_count++;
+    char *text = encode(&s), *key = sample_key();
+    assert_refused("too many", key, text);
+    free(text);
+    free(key);
+}
+
 /* --- damage --- */
 
 static void test_truncated_records_are_refused(void **state)
@@ -672,6 +724,8 @@ int main(void)
         cmocka_unit_test(test_times_without_end_are_refused),
         cmocka_unit_test(test_malformed_pending_requests_are_refused),
         cmocka_unit_test(test_lists_of_pending_requests_that_are_none_are_refused),
+        cmocka_unit_test(test_a_paused_one_without_a_pause_is_refused),
+        cmocka_unit_test(test_more_redeliveries_than_can_wait_are_refused),
         cmocka_unit_test(test_truncated_records_are_refused),
         cmocka_unit_test(test_damaged_records_are_refused_or_still_make_sense),
     };
