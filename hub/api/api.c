@@ -20,6 +20,7 @@ static const char *const topics_parameters[] = {"topic", "cursor", "limit", NULL
 static const char *const subscriptions_parameters[] = {"topic",  "callback_host", "owner", "status",
                                                        "cursor", "limit",         NULL};
 static const char *const missed_parameters[] = {"source", "format", "cursor", "limit", NULL};
+static const char *const attempts_parameters[] = {"since", "cursor", "limit", NULL};
 
 static const struct api_route routes[] = {
     {"GET", "openapi.json", none, openapi_get},
@@ -27,6 +28,12 @@ static const struct api_route routes[] = {
     {"GET", "topics/{id}", none, api_topics_get},
     {"GET", "subscriptions", subscriptions_parameters, api_subscriptions_list},
     {"GET", "subscriptions/{id}", none, api_subscriptions_get},
+    {"DELETE", "subscriptions/{id}", none, api_subscription_delete},
+    {"GET", "subscriptions/{id}/attempts", attempts_parameters, api_attempts_list},
+    {"POST", "subscriptions/{id}/pause", none, api_subscription_pause},
+    {"POST", "subscriptions/{id}/resume", none, api_subscription_resume},
+    {"POST", "subscriptions/{id}/move", none, api_subscription_move},
+    {"POST", "subscriptions/{id}/redeliver", none, api_subscription_redeliver},
     {"GET", "subscriptions/{id}/missed-messages", missed_parameters, api_missed_messages_list},
 };
 enum { ROUTE_COUNT = sizeof(routes) / sizeof(routes[0]) };

@@ -61,5 +61,11 @@ void api_topics_get(struct api_request *request);
 void api_subscriptions_list(struct api_request *request);
 void api_subscriptions_get(struct api_request *request);
 void api_missed_messages_list(struct api_request *request);
+void api_attempts_list(struct api_request *request);
+void api_subscription_pause(struct api_request *request);
+void api_subscription_resume(struct api_request *request);
+void api_subscription_move(struct api_request *request);
+void api_subscription_redeliver(struct api_request *request);
+void api_subscription_delete(struct api_request *request);
 
 #endif

@@ -45,8 +45,9 @@ static bool have_catalog(struct api_request *request)
 
 static bool take_filter(struct api_request *request, struct catalog_filter *filter)
 {
-    static const char *const statuses[] = {"requested", "active", "suspended",
-                                           "lapsed",    "ending", NULL};
+    /* In the order of enum subscription_status. */
+    static const char *const statuses[] = {"requested", "active", "suspended", "lapsed",
+                                           "ending",    "paused", NULL};
     int status;
     if (!api_take_choice(request, "status", statuses, &status))
         return false;
