@@ -3,6 +3,7 @@
  * and the dispatcher obeys. Answered once Kafka has confirmed the event; what comes of it is seen
  * in the subscription moments later.
  */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -150,8 +151,12 @@ static void look_up(struct command *command, int64_t from_ms)
 
 static bool take_offset(struct command *command, const json_t *value)
 {
-    command->offset = json_is_integer(value) ? json_integer_value(value) : -1;
-    if (command->offset >= 0 && command->offset <= MAX_OFFSET)
+    /* 857.0 is an integer too, to JSON. */
+    double number = json_is_number(value) ? json_number_value(value) : -1;
+    command->offset = number >= 0 && number <= (double)MAX_OFFSET && trunc(number) == number
+                          ? (int64_t)number
+                          : -1;
+    if (command->offset >= 0)
         return true;
     refuse(command, 400, "offset", "must be the offset of a message");
     return false;
