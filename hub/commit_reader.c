@@ -65,7 +65,7 @@ static int open_client(struct commit_reader *reader, struct error *error)
 {
     if (reader->rk)
         return 0;
-    reader->rk = kafka_client_new(reader->config, RD_KAFKA_PRODUCER, NULL, NULL, NULL, error);
+    reader->rk = kafka_client_new(reader->config, RD_KAFKA_CONSUMER, NULL, NULL, NULL, error);
     if (!reader->rk)
         return -1;
     reader->queue = rd_kafka_queue_new(reader->rk);

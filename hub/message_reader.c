@@ -6,12 +6,15 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "common/clock.h"
 #include "common/id.h"
 #include "common/panic.h"
 #include "hub/message_row.h"
 #include "hub/message_scan.h"
 
-enum { MAX_WAITING = 64 };
+enum { MAX_WAITING = 64, MAX_WAIT_MS = 5000 };
+
+#define TOO_MANY "too many want to read messages"
 
 struct message_reader {
     const struct config *config;
@@ -65,7 +68,9 @@ static void *run(void *context)
     struct message_read *read;
     while ((read = take_next(reader))) {
         struct error error;
-        bool failed = message_scanner_read(scanner, read, &error) != 0;
+        bool late = clock_monotonic_ms() - read->started_ms > MAX_WAIT_MS;
+        bool failed = late ? error_set(&error, ERROR_RESOURCE, true, TOO_MANY) != 0
+                           : message_scanner_read(scanner, read, &error) != 0;
         if (failed)
             message_read_fini(read);
         read->done(read, failed ? &error : NULL);
@@ -120,8 +125,9 @@ int message_reader_start(struct message_reader *reader, struct message_read *rea
     if (atomic_load(&reader->stopping)) {
         result = error_set(error, ERROR_UNAVAILABLE, true, "the hub is stopping");
     } else if (reader->waiting_count == MAX_WAITING) {
-        result = error_set(error, ERROR_RESOURCE, true, "too many want to read messages");
+        result = error_set(error, ERROR_RESOURCE, true, TOO_MANY);
     } else {
+        read->started_ms = clock_monotonic_ms();
         DL_APPEND2(reader->waiting, read, previous, following);
         reader->waiting_count++;
         pthread_cond_signal(&reader->work);

@@ -76,6 +76,7 @@ struct message_read {
     int64_t next; /**< where a read that goes on begins */
     /* private */
     size_t capacity;
+    int64_t started_ms;
     struct message_read *previous, *following;
 };
 
@@ -83,7 +84,8 @@ struct message_reader *message_reader_new(const struct config *config);
 /** Settles what waits and what is under way as unavailable, and frees. NULL is fine. */
 void message_reader_free(struct message_reader *reader);
 
-/** -1, and `done` is not called: ERROR_RESOURCE, too many wait. Never blocks. */
+/** -1, and `done` is not called: ERROR_RESOURCE, too many wait. Never blocks. A read that has
+ * waited for seconds without its turn coming fails, ERROR_RESOURCE. */
 int message_reader_start(struct message_reader *reader, struct message_read *read,
                          struct error *error);
 /** Fills in where a subscription's dead letters are: kafka_topic, partition, key. Borrows. */

@@ -57,37 +57,39 @@ void message_scanner_free(struct message_scanner *scanner)
 
 /* --- the range --- */
 
-/** Moves `*from` to the first record that Kafka got at `ms` or later; to `end` if there is none. */
-static int look_up_time(struct message_scanner *scanner, const struct message_read *read,
-                        int64_t end, int64_t *from, struct error *error)
+/**
+ * The offset of the first record that Kafka got at `ms` or later; RD_KAFKA_OFFSET_END: there is
+ * none. `ms` may be RD_KAFKA_OFFSET_END too: the end of the partition.
+ * (rd_kafka_query_watermark_offsets waits for a broker that does not answer for far longer than it
+ * is told to.)
+ */
+static int look_up(struct message_scanner *scanner, const struct message_read *read, int64_t ms,
+                   int timeout_ms, int64_t *offset, struct error *error)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_t *at =
         rd_kafka_topic_partition_list_add(list, read->kafka_topic, read->partition);
-    at->offset = read->from_ms;
-    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(scanner->rk, list, LOOK_UP_MS);
+    at->offset = ms;
+    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(scanner->rk, list, timeout_ms);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
         code = at->err;
-    int64_t found = at->offset >= 0 ? at->offset : end;
+    *offset = at->offset;
     rd_kafka_topic_partition_list_destroy(list);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return kafka_error(error, code, "messages by time");
-    if (*from < found)
-        *from = found;
-    return 0;
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR ? 0 : kafka_error(error, code, "where messages are");
 }
 
 static int find_range(struct message_scanner *scanner, const struct message_read *read,
                       int64_t *from, int64_t *to, struct error *error)
 {
-    int64_t low, high;
-    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
-        scanner->rk, read->kafka_topic, read->partition, &low, &high, LOOK_UP_MS);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return kafka_error(error, code, "the ends of the messages");
-    *to = read->to >= 0 && read->to < high ? read->to : high;
-    *from = read->from > low ? read->from : low;
-    return read->from_ms > 0 ? look_up_time(scanner, read, high, from, error) : 0;
+    int64_t since = 0;
+    if (look_up(scanner, read, RD_KAFKA_OFFSET_END, LOOK_UP_MS, to, error) != 0 ||
+        (read->from_ms > 0 &&
+         look_up(scanner, read, read->from_ms, LOOK_UP_MS, &since, error) != 0))
+        return -1;
+    *from = since < 0 ? *to : read->from > since ? read->from : since;
+    if (read->to >= 0 && read->to < *to)
+        *to = read->to;
+    return 0;
 }
 
 /* --- reading it --- */
@@ -158,9 +160,9 @@ static bool take_message(struct message_read *read, const rd_kafka_message_t *me
  * else wakes its thread: a request does. */
 static void nudge(struct message_scanner *scanner, const struct message_read *read)
 {
-    int64_t low, high;
-    rd_kafka_query_watermark_offsets(scanner->rk, read->kafka_topic, read->partition, &low, &high,
-                                     NUDGE_MS);
+    struct error error;
+    int64_t end;
+    look_up(scanner, read, RD_KAFKA_OFFSET_END, NUDGE_MS, &end, &error);
 }
 
 static int scan(struct message_scanner *scanner, struct message_read *read, int64_t to,

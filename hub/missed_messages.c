@@ -79,7 +79,6 @@ static void respond(struct missed *missed)
     counter_add(hub->metrics.accepted[OPERATION_MISSED_MESSAGES], 1);
     log_info("missed_messages.answered", LOG_STR("topic", missed->request->topic),
              LOG_INT("count", (int64_t)missed->page.item_count));
-    http_response_header(missed->request->http, "Cache-Control", "no-store");
     http_respond(missed->request->http, 200, "application/json", body, length);
     free(body);
     missed_free(missed);

@@ -1,6 +1,7 @@
 """MOSIP's call for missed messages: exactly what was missed, in order, for whoever knows the secret."""
 
 import base64
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from harness import planted
 from harness.behaviours import answer
 from harness.ids import subscription_id
+from harness.kafka import KafkaBroker
 from harness.missed import MissedMessages, base64url, sign, utc_now
 from harness.settle import subscribe
 from harness.suite import Suite
@@ -223,6 +225,7 @@ def test_suspended_subscription_can_ask_for_what_it_missed_over_restarts(
             pause=0.1,
         )
         assert missed.messages(since) == bodies
+        missed.hub.close()
         suite.terminate()
         suite.start("hub-0")
         assert missed.messages(since) == bodies
@@ -270,6 +273,42 @@ def test_hub_without_a_catalog_says_that_it_cannot_tell(kafka, tmp_path, subscri
     with Suite(kafka.bootstrap, tmp_path, "missed-off-", settings={"WEBSUB_HUB_CATALOG": "false"}) as suite:
         missed, *_ = subscribed(suite.start(), subscriber)
         missed.ask(utc_now()).check_denied(501)
+
+
+OUTAGES = {
+    "killed": (KafkaBroker.kill, KafkaBroker.start),
+    "frozen": (KafkaBroker.pause, KafkaBroker.resume),
+}
+
+
+@pytest.mark.parametrize("go_away, come_back", OUTAGES.values(), ids=OUTAGES.keys())
+def test_while_kafka_is_away_the_answer_is_503_and_the_hub_can_stop(tmp_path, subscriber, go_away, come_back):
+    broker = KafkaBroker(tmp_path / "kafka")
+    broker.start()
+    try:
+        with Suite(broker.bootstrap, tmp_path, "missed-outage-", settings=SETTINGS) as suite:
+            missed, endpoint, since = subscribed(suite.start(), subscriber)
+            endpoint.on_delivery = answer(500)
+            bodies = publish(missed, 5)
+            assert missed.messages(since) == bodies
+            go_away(broker)
+            for _ in range(2):
+                assert int(missed.ask(since).check_denied(503).header("Retry-After")) > 0
+            come_back(broker)
+            wait_for(lambda: missed.ask(since).status == 200, "an answer again")
+            assert missed.messages(since) == bodies
+            go_away(broker)
+            with ThreadPoolExecutor(20) as pool:
+                others = [
+                    MissedMessages(suite.hub(), missed.topic, endpoint, missed.secret) for _ in range(20)
+                ]
+                asked = [pool.submit(other.ask, since) for other in others]
+                wait_for(lambda: any(each.done() for each in asked), "one has been answered")
+                suite.terminate("hub-0")
+                assert {each.result().status for each in asked} <= {200, 503}
+            come_back(broker)
+    finally:
+        broker.stop()
 
 
 def test_rate_is_that_of_changes(kafka, tmp_path, subscriber):
