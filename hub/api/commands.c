@@ -151,11 +151,12 @@ static void look_up(struct command *command, int64_t from_ms)
 
 static bool take_offset(struct command *command, const json_t *value)
 {
-    /* 857.0 is an integer too, to JSON. */
-    double number = json_is_number(value) ? json_number_value(value) : -1;
-    command->offset = number >= 0 && number <= (double)MAX_OFFSET && trunc(number) == number
-                          ? (int64_t)number
-                          : -1;
+    double real = json_is_real(value) ? json_real_value(value) : -1;
+    command->offset = json_is_integer(value) ? json_integer_value(value) : -1;
+    if (real >= 0 && real <= (double)MAX_OFFSET && trunc(real) == real)
+        command->offset = (int64_t)real; /* 857.0 is an integer too, to JSON */
+    if (command->offset > MAX_OFFSET)
+        command->offset = -1;
     if (command->offset >= 0)
         return true;
     refuse(command, 400, "offset", "must be the offset of a message");
