@@ -8,7 +8,7 @@
  * Progress: every transaction writes, to each state partition that it folded events for, up to
  * which offset of the events partition of the same number the state is complete. Readers can thus
  * tell "does not exist" from "not folded yet", and dispatchers can tell which subscriptions a
- * shard's committed offset covers (dispatcher/position.h).
+ * shard's committed offset covers (common/position.h).
  */
 #ifndef WEBSUB_COMMON_STATE_H
 #define WEBSUB_COMMON_STATE_H

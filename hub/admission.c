@@ -16,7 +16,6 @@ static int open_authentication(struct hub *hub, struct error *error)
     if (config_auth_has(&hub->config, AUTH_NONE))
         return 0;
     hub->authorisation = authorisation_new(&hub->config);
-    hub->owners = owners_new();
     hub->authenticator = authenticator_new(&hub->config, &hub->metrics.authentications, error);
     return hub->authenticator ? 0 : -1;
 }
@@ -215,7 +214,7 @@ static bool is_anothers(const struct operation_request *request, const char *cal
     if (!callback || !request->identity || request->is_operator)
         return false;
     id_subscription(request->topic, callback, id);
-    return owners_is_anothers(request->hub->owners, id, request->identity->name);
+    return catalog_is_anothers(request->hub->catalog, id, request->identity->name);
 }
 
 void admission_decide(struct operation_request *request, const char *callback,

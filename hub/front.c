@@ -82,7 +82,10 @@ static int open_hub(struct hub *hub, bool (*stop_requested)(void), struct error 
     /* The pool's metadata, like that of all message topics, is fetched before it is needed. */
     message_topics_get(hub->message_topics, hub->names.pool);
     message_topics_warm_up(hub->message_topics, (int)hub->config.kafka.produce_timeout);
-    hub->view = view_new(&hub->config, &hub->names, &hub->layout, hub->message_topics, hub->owners,
+    /* Whose a subscription is must be known where there are users. */
+    if (hub->config.hub.catalog || hub->authenticator)
+        hub->catalog = catalog_new();
+    hub->view = view_new(&hub->config, &hub->names, &hub->layout, hub->message_topics, hub->catalog,
                          &hub->metrics.view, error);
     if (!hub->view)
         return -1;
@@ -111,7 +114,7 @@ static void close_hub(struct hub *hub, struct http_server *server)
         kafka_producer_drain(hub->producer, FLUSH_MS);
     http_server_free(server);
     view_free(hub->view);
-    owners_free(hub->owners);
+    catalog_free(hub->catalog);
     event_writer_free(hub->events);
     message_topics_free(hub->message_topics);
     kafka_producer_free(hub->events_producer);

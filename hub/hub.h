@@ -13,6 +13,7 @@
 #include "common/metrics.h"
 #include "hub/auth/authenticator.h"
 #include "hub/authorisation.h"
+#include "hub/catalog.h"
 #include "hub/message_topics.h"
 #include "hub/policy.h"
 #include "hub/rate_limit.h"
@@ -49,12 +50,12 @@ struct hub {
     struct kafka_producer *events_producer; /**< of events */
     struct message_topics *message_topics;
     struct event_writer *events;
+    struct catalog *catalog; /**< NULL: nobody needs it, or wants it (hub.catalog) */
     struct view *view;
     struct registrar *registrar;
     /* admission.h */
     struct authenticator *authenticator;             /**< NULL: auth.mode "none" */
     struct authorisation *authorisation;             /**< likewise */
-    struct owners *owners;                           /**< likewise */
     struct policy *policy;                           /**< NULL: there is none */
     struct rate_limit *rate_limits[OPERATION_OTHER]; /**< NULL: no limit */
     struct hub_metrics metrics;

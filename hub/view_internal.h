@@ -33,7 +33,7 @@ struct view {
     const struct config *config;
     const struct kafka_names *names;
     struct message_topics *message_topics;
-    struct owners *owners; /* or NULL */
+    struct catalog *catalog; /* or NULL */
     int32_t shard_count;
     rd_kafka_t *reader;
     rd_kafka_t *watermarks;

@@ -1,5 +1,5 @@
 /*
- * The claim of dispatcher/position.h, tried on random histories of one shard: resuming never skips
+ * The claim of common/position.h, tried on random histories of one shard: resuming never skips
  * a message that a subscription has not confirmed.
  *
  * In the model are: the events partition of the shard (folded by the real fold), one message
@@ -21,7 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dispatcher/position.h"
+#include "common/position.h"
 #include "tests/unit/folding.h"
 #include "tests/unit/random.h"
 
