@@ -3,7 +3,7 @@
  * stands, how its requests are signed, which there are. Filled by the view from the state topic, so
  * it may be a moment behind.
  *
- * Memory: about 400 bytes a subscription, callback and secret included; what many share (topics,
+ * Memory: about 300 bytes a subscription, callback and secret included; what many share (topics,
  * owners, reasons) is kept once.
  *
  * Thread-safe. Nothing blocks but on a lock that is held for moments: a listing takes it anew for
