@@ -52,6 +52,14 @@ void admission_close(struct hub *hub)
 
 /* --- audit --- */
 
+static const char *operation_name(enum operation operation)
+{
+    if (operation == OPERATION_MISSED_MESSAGES)
+        return "missed-messages";
+    return operation == OPERATION_OTHER ? NULL
+                                        : access_operation_name((enum access_operation)operation);
+}
+
 static void audit_operation(const struct operation_request *request, enum operation operation,
                             bool allowed, const char *id, const char *reason)
 {
@@ -61,9 +69,7 @@ static void audit_operation(const struct operation_request *request, enum operat
     address_write(http_request_client_address(request->http), address);
     const struct audit_entry entry = {
         .allowed = allowed,
-        .operation = operation == OPERATION_OTHER
-                         ? NULL
-                         : access_operation_name((enum access_operation)operation),
+        .operation = operation_name(operation),
         .topic = request->topic,
         .callback = form_get(&request->parameters, "hub.callback"),
         .user = request->identity ? request->identity->name : NULL,
@@ -93,7 +99,7 @@ void admission_audit_allowed(const struct operation_request *request, const char
         audit(request, true, id, request->is_operator ? "operator" : NULL);
 }
 
-static void deny(struct operation_request *request, unsigned status, const char *reason)
+void admission_deny(struct operation_request *request, unsigned status, const char *reason)
 {
     audit(request, false, NULL, reason);
     operation_refuse(request, status, "%s", reason);
@@ -114,7 +120,7 @@ static void refuse_unknown(struct operation_request *request, enum auth_outcome 
                             outcome == AUTH_REFUSED && token ? authentication->reason : NULL,
                             add_challenge, request->http);
     router_identify(request);
-    deny(request, 401, authentication->reason);
+    admission_deny(request, 401, authentication->reason);
 }
 
 /* @locality any thread */
@@ -196,7 +202,7 @@ static void on_policy(struct policy_question *question, bool allowed)
     bool about_subscription =
         request->operation == OPERATION_SUBSCRIBE || request->operation == OPERATION_UNSUBSCRIBE;
     if (!allowed && !about_subscription) {
-        deny(request, 403, question->reason);
+        admission_deny(request, 403, question->reason);
         return;
     }
     if (!allowed) {
@@ -222,11 +228,11 @@ void admission_decide(struct operation_request *request, const char *callback,
 {
     enum access_operation operation = (enum access_operation)request->operation;
     if (!admission_permits(request, operation)) {
-        deny(request, 403, "not allowed for this topic");
+        admission_deny(request, 403, "not allowed for this topic");
         return;
     }
     if (is_anothers(request, callback)) {
-        deny(request, 403, "the subscription is another's");
+        admission_deny(request, 403, "the subscription is another's");
         return;
     }
     if (!request->hub->policy) {

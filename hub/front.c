@@ -90,12 +90,18 @@ static int open_hub(struct hub *hub, bool (*stop_requested)(void), struct error 
     if (!hub->view)
         return -1;
     hub->registrar = registrar_new(hub);
+    if (hub->catalog) {
+        hub->positions =
+            positions_new(&hub->config, &hub->names, &hub->layout, hub->catalog, hub->view);
+        hub->message_reader = message_reader_new(&hub->config);
+    }
     return 0;
 }
 
 /**
  * Order matters: first no new requests; then what waits is settled by its owner (admission,
- * registrar, view, producers), which ends all requests; then nobody uses the parts any more.
+ * registrar, positions, reader, view, producers), which ends all requests; then nobody uses the
+ * parts any more.
  */
 static void close_hub(struct hub *hub, struct http_server *server)
 {
@@ -105,6 +111,8 @@ static void close_hub(struct hub *hub, struct http_server *server)
         clock_sleep_ms(STOP_POLL_MS);
     admission_close(hub);
     registrar_free(hub->registrar);
+    positions_free(hub->positions); /* before the reader, which its answers may be passed to */
+    message_reader_free(hub->message_reader);
     if (hub->view)
         view_stop(hub->view);
     /* Events first: a registration that is settled may let a publication go on. */
