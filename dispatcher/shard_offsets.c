@@ -47,7 +47,7 @@ static void request_free(struct request *request)
 
 static int open_handle(struct shard_offsets *offsets, struct error *error)
 {
-    offsets->rk = kafka_client_new(offsets->config, RD_KAFKA_PRODUCER, NULL, NULL, NULL, error);
+    offsets->rk = kafka_client_new(offsets->config, RD_KAFKA_CONSUMER, NULL, NULL, NULL, error);
     if (!offsets->rk)
         return -1;
     offsets->queue = rd_kafka_queue_new(offsets->rk);
