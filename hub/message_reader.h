@@ -25,6 +25,7 @@ struct message_head {
     int64_t published_at_ms;
     size_t body_length;
     int64_t dead_lettered_at_ms; /**< of a dead letter, else 0 */
+    int64_t origin_offset;       /**< of a dead letter: where the message lies; -1: not known */
     char id[MESSAGE_READER_MAX_ID + 1];
 };
 
@@ -36,7 +37,6 @@ struct message_row {
     /* Of dead letters only: */
     char *reason;
     int64_t failures;
-    int64_t origin_offset; /**< where it lay; -1: not known */
 };
 
 enum message_verdict { MESSAGE_TAKE, MESSAGE_PASS_OVER, MESSAGE_STOP };

@@ -33,6 +33,7 @@ void message_head_read(struct message_head *head, const rd_kafka_message_t *reco
     head->offset = record->offset;
     head->published_at_ms = read_number(record, MESSAGE_HEADER_PUBLISHED_AT, 0);
     head->body_length = record->len;
+    head->origin_offset = read_number(record, DEAD_LETTER_HEADER_OFFSET, -1);
     head->dead_lettered_at_ms = read_number(record, DEAD_LETTER_HEADER_AT, 0);
     if (kafka_header(record, MESSAGE_HEADER_ID, &id, &length))
         memcpy(head->id, id, length < MESSAGE_READER_MAX_ID ? length : MESSAGE_READER_MAX_ID);
@@ -49,7 +50,6 @@ void message_row_read(struct message_row *row, const struct message_head *head,
     row->body[record->len] = '\0';
     row->reason = read_text(record, DEAD_LETTER_HEADER_REASON);
     row->failures = read_number(record, DEAD_LETTER_HEADER_FAILURES, 0);
-    row->origin_offset = read_number(record, DEAD_LETTER_HEADER_OFFSET, -1);
 }
 
 void message_row_fini(struct message_row *row)

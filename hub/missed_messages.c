@@ -204,6 +204,9 @@ static void on_letters_counted(struct message_read *read, const struct error *er
 static enum message_verdict count_letter(struct message_read *read, const struct message_head *head)
 {
     struct missed *missed = CONTAINER_OF(read, struct missed, letters);
+    /* Given up a moment ago, and not passed by the position yet: it is among the messages still. */
+    if (head->origin_offset >= missed->question.next)
+        return MESSAGE_PASS_OVER;
     return missed_page_add_letter(&missed->page, head) ? MESSAGE_PASS_OVER : MESSAGE_STOP;
 }
 

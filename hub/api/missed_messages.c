@@ -80,7 +80,7 @@ static json_t *encode_row(const struct message_row *row, enum source source)
 {
     json_t *object = json_pack(
         "{s:s, s:I, s:o, s:o, s:b, s:I, s:o}", "id", row->head.id, "offset",
-        (json_int_t)(source == SOURCE_DEAD_LETTERS ? row->origin_offset : row->head.offset),
+        (json_int_t)(source == SOURCE_DEAD_LETTERS ? row->head.origin_offset : row->head.offset),
         "published_at", api_time(row->head.published_at_ms), "content_type",
         row->content_type ? json_string(row->content_type) : json_null(), "json",
         (int)is_json(row->content_type), "size", (json_int_t)row->head.body_length, "body",
