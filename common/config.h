@@ -92,6 +92,8 @@ struct config {
         int64_t lease_seconds_min;
         int64_t lease_seconds_default;
         int64_t lease_seconds_max;
+        bool catalog;    /**< whether subscriptions are kept in memory, for questions about them */
+        int64_t readers; /**< threads that read messages on demand */
         int64_t view_timeout; /**< bound on waiting for the view to catch up */
     } hub;
     struct {

@@ -122,7 +122,8 @@ const struct config_entry config_table[] = {
           "Publications per second that one identity (without authentication: one address) may send, a "
           "second's worth at a time; 429 with Retry-After above. 0: no limit."),
     ENTRY(hub, change_rate_limit, NUMBER, 0, 10000000, "0", NULL,
-          "The same for each of the other operations: register, deregister, subscribe, unsubscribe."),
+          "The same for each of the other operations: register, deregister, subscribe, unsubscribe, and, by "
+          "address, asking for missed messages."),
     BOOLEAN(hub, auto_register, "false",
             "Whether a subscription to, or a message for, an unknown topic registers it."),
     INTEGER(hub, lease_seconds_min, 1, TEN_YEARS_S, "60",
@@ -132,6 +133,12 @@ const struct config_entry config_table[] = {
             "within the other two."),
     INTEGER(hub, lease_seconds_max, 1, TEN_YEARS_S, "2592000",
             "Longest lease in seconds; a subscriber that asks for more gets this (30 days)."),
+    BOOLEAN(hub, catalog, "true",
+            "Whether the hub keeps all subscriptions in memory (about 300 bytes each) and answers questions "
+            "about them. Where authentication is on it always keeps them."),
+    INTEGER(hub, readers, 1, 64, "2",
+            "Threads that read messages from Kafka on demand, for questions about missed messages: so many "
+            "are answered at the same time. Others wait, a few; 503 beyond."),
     DURATION(hub, view_timeout, 0, MINUTE, "5s",
              "Bound on waiting until the view of topics and subscriptions has caught up with what was "
              "just written."),

@@ -43,6 +43,13 @@ static const struct {
     [EVENT_DELIVERY_RECOVERED] = {"delivery.recovered", NEEDS_CALLBACK | NEEDS_BASE},
     [EVENT_DELIVERY_GONE] = {"delivery.gone", NEEDS_CALLBACK | NEEDS_BASE},
     [EVENT_DELIVERY_RESUME] = {"delivery.resume", NEEDS_CALLBACK},
+    [EVENT_DELIVERY_PAUSE] = {"delivery.pause", NEEDS_CALLBACK | NEEDS_REQUEST},
+    [EVENT_DELIVERY_MOVE] = {"delivery.move", NEEDS_CALLBACK | NEEDS_REQUEST | NEEDS_OFFSET},
+    [EVENT_DELIVERY_REDELIVER] = {"delivery.redeliver",
+                                  NEEDS_CALLBACK | NEEDS_REQUEST | NEEDS_OFFSET},
+    [EVENT_DELIVERY_REDELIVERED] = {"delivery.redelivered",
+                                    NEEDS_CALLBACK | NEEDS_OFFSET | NEEDS_BASE},
+    [EVENT_SUBSCRIPTION_DELETE] = {"subscription.delete", NEEDS_CALLBACK | NEEDS_REQUEST},
 };
 
 const char *event_type_name(enum event_type type)

@@ -5,10 +5,18 @@
  * "type", "at" and the fields that the type uses. Fields that a reader does not know are ignored,
  * so that fields can be added; a change of meaning takes a new type or a new "v".
  *
- * Writers: hub (registered … requested), dispatcher (verified … gone), consolidator (ended,
- * expired, forgotten). The only reader is the consolidator, whose fold decides what an event means
- * for the state; an event that no longer fits the state (a late one from a process that lost its
- * partition) is ignored there, so writing one twice or too late is always harmless.
+ * Writers: hub (registered … requested, and operators' commands), dispatcher (verified … gone),
+ * consolidator (ended, expired, forgotten). The only reader is the consolidator, whose fold decides
+ * what an event means for the state; an event that no longer fits the state (a late one from a
+ * process that lost its partition) is ignored there, so writing one twice or too late is always
+ * harmless.
+ *
+ * Commands (resume, pause, move, redeliver, delete): `request` is the command's own id, by which
+ * one that comes twice in a row is known; owner and operator say who gives it. The offset of a move
+ * is one of the subscription's message partition, at most its end: who writes the event has looked
+ * that up. Below the oldest message that is retained it means that one. A redelivery's offset is
+ * that of the message; one that is not there (any more) is not delivered. `location`, if given, is
+ * where the offset was looked up: if the topic lies elsewhere by now, the command is ignored.
  */
 #ifndef WEBSUB_COMMON_EVENT_H
 #define WEBSUB_COMMON_EVENT_H
@@ -41,7 +49,12 @@ enum event_type {
     EVENT_DELIVERY_SUSPENDED,      /**< offset, base, reason: as detached, and given up for now */
     EVENT_DELIVERY_RECOVERED,      /**< base: a probe succeeded */
     EVENT_DELIVERY_GONE,           /**< base: the callback answered 410 */
-    EVENT_DELIVERY_RESUME,         /**< an operator's command: it is tried again at once */
+    EVENT_DELIVERY_RESUME,    /**< command; request?: a pause ends, and it is tried again at once */
+    EVENT_DELIVERY_PAUSE,     /**< command; request, reason?: nothing is sent until it is resumed */
+    EVENT_DELIVERY_MOVE,      /**< command; request, offset, location?: it continues there */
+    EVENT_DELIVERY_REDELIVER, /**< command; request, offset, location?: once more, out of order */
+    EVENT_DELIVERY_REDELIVERED, /**< offset, base = event of the command, reason? = why not */
+    EVENT_SUBSCRIPTION_DELETE,  /**< command; request, reason?: it ends with a denial notice */
     EVENT_TYPE_COUNT
 };
 

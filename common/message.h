@@ -14,6 +14,16 @@
 #define MESSAGE_HEADER_TRACEPARENT                                                                 \
     "traceparent" /**< W3C Trace Context; only if the publisher sent it */
 
+/* Of dead letters, beside the above (dispatcher/dead_letter.h). */
+#define DEAD_LETTER_HEADER_TOPIC     "topic"
+#define DEAD_LETTER_HEADER_CALLBACK  "callback"
+#define DEAD_LETTER_HEADER_REASON    "reason"           /**< of the last attempt */
+#define DEAD_LETTER_HEADER_FAILURES  "failures"         /**< attempts */
+#define DEAD_LETTER_HEADER_AT        "dead-lettered-at" /**< milliseconds since 1970 */
+#define DEAD_LETTER_HEADER_ORIGIN    "origin-topic"     /**< Kafka topic of the message */
+#define DEAD_LETTER_HEADER_PARTITION "origin-partition"
+#define DEAD_LETTER_HEADER_OFFSET    "origin-offset"
+
 /**
  * Whether a value can be sent on as a header field of HTTP (RFC 9110 section 5.5): no control
  * characters but tabs. Any other byte may be in it.

@@ -5,11 +5,12 @@
 
 #include "common/json.h"
 #include "common/panic.h"
+#include "common/state_commands.h"
 
 static const char *const status_names[] = {
     [SUBSCRIPTION_REQUESTED] = "requested", [SUBSCRIPTION_ACTIVE] = "active",
     [SUBSCRIPTION_SUSPENDED] = "suspended", [SUBSCRIPTION_LAPSED] = "lapsed",
-    [SUBSCRIPTION_ENDING] = "ending",
+    [SUBSCRIPTION_ENDING] = "ending",       [SUBSCRIPTION_PAUSED] = "paused",
 };
 enum { STATUS_COUNT = sizeof(status_names) / sizeof(status_names[0]) };
 
@@ -93,6 +94,7 @@ char *state_encode_subscription(const struct subscription_state *s, size_t *leng
         json_put_integer(object, "base", s->position.base);
         put_true(object, "detached", s->position.detached);
         put_positive(object, "resumed", s->resumed);
+        state_put_commands(object, s);
     }
     json_put_string(object, "reason", s->reason);
     json_put_string(object, "owner", s->owner);
@@ -232,6 +234,7 @@ static struct subscription_state *decode_subscription(const json_t *object, stru
     s->reason = json_take_string(object, "reason", problem);
     s->owner = json_take_string(object, "owner", problem);
     take_location(object, &s->location, problem);
+    state_take_commands(object, s, problem);
     decode_all_pending(json_object_get(object, "pending"), s, problem);
     if (problem->code != ERROR_NONE)
         return s;
@@ -240,6 +243,8 @@ static struct subscription_state *decode_subscription(const json_t *object, stru
     else if (s->status != SUBSCRIPTION_REQUESTED && s->status != SUBSCRIPTION_ENDING &&
              !s->location.kafka_topic)
         error_set(problem, ERROR_INVALID, false, "a verified subscription needs \"kafka_topic\"");
+    else if (s->status == SUBSCRIPTION_PAUSED && !s->paused)
+        error_set(problem, ERROR_INVALID, false, "a paused subscription needs \"paused_at\"");
     else
         id_subscription(s->topic, s->callback, s->id);
     return s;
@@ -356,6 +361,9 @@ void subscription_state_free(struct subscription_state *subscription)
     stored_secret_fini(&subscription->secret);
     free(subscription->reason);
     free(subscription->owner);
+    free(subscription->paused_by);
+    free(subscription->commanded_by);
+    free(subscription->redeliver);
     location_fini(&subscription->location);
     free(subscription);
 }

@@ -8,7 +8,7 @@
  * Progress: every transaction writes, to each state partition that it folded events for, up to
  * which offset of the events partition of the same number the state is complete. Readers can thus
  * tell "does not exist" from "not folded yet", and dispatchers can tell which subscriptions a
- * shard's committed offset covers (dispatcher/position.h).
+ * shard's committed offset covers (common/position.h).
  */
 #ifndef WEBSUB_COMMON_STATE_H
 #define WEBSUB_COMMON_STATE_H
@@ -29,6 +29,9 @@
  */
 #define STATE_MAX_PENDING 8
 
+/** Messages that wait to be delivered once more at an operator's command. */
+#define STATE_MAX_REDELIVERIES 1000
+
 struct topic_state {
     char *topic;
     int64_t registered_at_ms;
@@ -41,6 +44,7 @@ enum subscription_status {
     SUBSCRIPTION_SUSPENDED, /**< active, but given up for now: probed */
     SUBSCRIPTION_LAPSED,    /**< the lease ended; the position is kept for the resume window */
     SUBSCRIPTION_ENDING,    /**< the hub ended it: the denial notice is to be sent */
+    SUBSCRIPTION_PAUSED,    /**< active, but an operator wants nothing to be sent */
 };
 
 struct pending_request {
@@ -68,6 +72,12 @@ struct position {
     bool detached; /**< true: only this record tells; false: the shard's offset may be further */
 };
 
+/** A message that an operator wants delivered once more, apart from the order. */
+struct redelivery_request {
+    int64_t offset;
+    int64_t command; /**< event that asked for it */
+};
+
 struct subscription_state {
     char id[ID_HEX_SIZE];
     char *topic;
@@ -81,10 +91,18 @@ struct subscription_state {
     int64_t lease_seconds;
     int64_t lease_end_ms;
     int64_t resumed; /**< event of the last operator's command to try again at once, 0: none */
-    char *reason;    /**< why suspended or ending */
-    char *owner;     /**< name of who made it, and alone may change it; NULL: anybody may */
+    bool paused; /**< by an operator, until resumed; with LAPSED: it will be PAUSED when it is back
+                  */
+    int64_t paused_at_ms;
+    char *paused_by;            /**< name, or NULL */
+    char command[ID_UUID_SIZE]; /**< the last operator's command that was done, or "" */
+    char *commanded_by;         /**< who gave it, or NULL */
+    char *reason;               /**< why suspended, paused or ending */
+    char *owner; /**< name of who made it, and alone may change it; NULL: anybody may */
     struct location location;
     struct position position;
+    struct redelivery_request *redeliver; /**< by offset; NULL when redeliver_count is 0 */
+    size_t redeliver_count;
     struct pending_request *pending; /**< NULL when pending_count is 0 */
     size_t pending_count;
 };

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/panic.h"
+#include "consolidator/fold_internal.h"
 
 /* --- pending requests --- */
 
@@ -60,10 +61,22 @@ static void pending_add(struct subscription_state *s, const struct event *event)
 
 /* --- transitions --- */
 
-static void set_string(char **to, char *value)
+void fold_set_string(char **to, char *value)
 {
     free(*to);
     *to = value;
+}
+
+void fold_end_pause(struct subscription_state *s)
+{
+    if (!s->paused)
+        return;
+    s->paused = false;
+    s->paused_at_ms = 0;
+    fold_set_string(&s->paused_by, NULL);
+    fold_set_string(&s->reason, NULL);
+    if (s->status == SUBSCRIPTION_PAUSED)
+        s->status = SUBSCRIPTION_ACTIVE;
 }
 
 /** Ends what was verified; requests that still wait keep the record alive. */
@@ -75,10 +88,14 @@ static enum fold_outcome end_subscription(struct subscription_state **state)
         *state = NULL;
         return FOLD_REMOVED;
     }
+    fold_end_pause(s);
+    fold_clear_redeliveries(s);
     s->status = SUBSCRIPTION_REQUESTED;
     stored_secret_fini(&s->secret);
-    set_string(&s->reason, NULL);
-    set_string(&s->owner, NULL);
+    fold_set_string(&s->reason, NULL);
+    fold_set_string(&s->owner, NULL);
+    fold_set_string(&s->commanded_by, NULL);
+    s->command[0] = '\0';
     location_fini(&s->location);
     memset(&s->position, 0, sizeof(s->position));
     s->method = -1;
@@ -87,16 +104,21 @@ static enum fold_outcome end_subscription(struct subscription_state **state)
     return FOLD_CHANGED;
 }
 
-static bool is_verified(const struct subscription_state *s)
+bool fold_is_verified(const struct subscription_state *s)
 {
-    return s->status == SUBSCRIPTION_ACTIVE || s->status == SUBSCRIPTION_SUSPENDED ||
-           s->status == SUBSCRIPTION_LAPSED;
+    return fold_is_served(s) || s->status == SUBSCRIPTION_LAPSED;
 }
 
-/** Whether one who asks as `owner` may change the subscription. */
-static bool may_change(const struct subscription_state *s, const char *owner, bool by_operator)
+bool fold_is_served(const struct subscription_state *s)
 {
-    return !is_verified(s) || !s->owner || !owner || by_operator || strcmp(s->owner, owner) == 0;
+    return s->status == SUBSCRIPTION_ACTIVE || s->status == SUBSCRIPTION_SUSPENDED ||
+           s->status == SUBSCRIPTION_PAUSED;
+}
+
+bool fold_may_change(const struct subscription_state *s, const char *owner, bool by_operator)
+{
+    return !fold_is_verified(s) || !s->owner || !owner || by_operator ||
+           strcmp(s->owner, owner) == 0;
 }
 
 static enum fold_outcome on_requested(struct subscription_state **state, const struct event *event)
@@ -104,7 +126,7 @@ static enum fold_outcome on_requested(struct subscription_state **state, const s
     struct subscription_state *s = *state;
     if (s && pending_find(s, event) >= 0)
         return FOLD_IGNORED;
-    if (s && !may_change(s, event->owner, event->by_operator))
+    if (s && !fold_may_change(s, event->owner, event->by_operator))
         return FOLD_DENIED;
     if (!s) {
         s = xcalloc(1, sizeof(*s));
@@ -123,6 +145,7 @@ static enum fold_outcome on_requested(struct subscription_state **state, const s
 static void start_position(struct subscription_state *s, const struct location *location,
                            int64_t offset, int64_t sequence)
 {
+    fold_clear_redeliveries(s);
     location_fini(&s->location);
     location_copy(&s->location, location);
     s->position.offset = offset;
@@ -145,22 +168,23 @@ static enum fold_outcome on_verified(struct subscription_state *s, const struct 
     if (index < 0 || s->pending[index].unsubscribe)
         return FOLD_IGNORED;
     struct pending_request *request = &s->pending[index];
-    if (!may_change(s, request->owner, request->by_operator))
+    if (!fold_may_change(s, request->owner, request->by_operator))
         return drop_overtaken(s, (size_t)index);
     /* A topic that was deregistered and registered again may lie elsewhere: a new beginning. */
-    if (!is_verified(s) || !location_equal(&s->location, &request->location))
+    if (!fold_is_verified(s) || !location_equal(&s->location, &request->location))
         start_position(s, &request->location, event->offset, sequence);
-    if (request->owner && (!is_verified(s) || !s->owner))
-        set_string(&s->owner, xstrdup(request->owner));
+    if (request->owner && (!fold_is_verified(s) || !s->owner))
+        fold_set_string(&s->owner, xstrdup(request->owner));
     stored_secret_fini(&s->secret);
     stored_secret_copy(&s->secret, &request->secret);
-    set_string(&s->reason, NULL);
+    if (!s->paused)
+        fold_set_string(&s->reason, NULL);
     s->method = request->method;
     s->max_in_flight = request->max_in_flight;
     s->lease_seconds = request->lease_seconds;
     s->verified_at_ms = event->at_ms;
     s->lease_end_ms = event->at_ms + request->lease_seconds * 1000;
-    s->status = SUBSCRIPTION_ACTIVE;
+    s->status = s->paused ? SUBSCRIPTION_PAUSED : SUBSCRIPTION_ACTIVE;
     pending_remove_through(s, (size_t)index);
     return FOLD_CHANGED;
 }
@@ -182,10 +206,24 @@ static enum fold_outcome on_unsubscribed(struct subscription_state **state,
     if (index < 0 || !(*state)->pending[index].unsubscribe)
         return FOLD_IGNORED;
     const struct pending_request *request = &(*state)->pending[index];
-    if (!may_change(*state, request->owner, request->by_operator))
+    if (!fold_may_change(*state, request->owner, request->by_operator))
         return drop_overtaken(*state, (size_t)index);
     pending_remove_through(*state, (size_t)index);
     return end_subscription(state);
+}
+
+enum fold_outcome fold_end_with_notice(struct subscription_state **state, const char *reason)
+{
+    struct subscription_state *s = *state;
+    bool owed_notice = s->status != SUBSCRIPTION_LAPSED || s->pending_count > 0;
+    pending_clear(s);
+    if (!owed_notice)
+        return end_subscription(state);
+    fold_end_pause(s);
+    fold_clear_redeliveries(s);
+    s->status = SUBSCRIPTION_ENDING;
+    fold_set_string(&s->reason, xstrdup(reason));
+    return FOLD_CHANGED;
 }
 
 static enum fold_outcome on_topic_ended(struct subscription_state **state,
@@ -199,18 +237,13 @@ static enum fold_outcome on_topic_ended(struct subscription_state **state,
         pending_clear(s);
         return FOLD_CHANGED;
     }
-    bool owed_notice = s->status != SUBSCRIPTION_LAPSED || s->pending_count > 0;
-    pending_clear(s);
-    if (!owed_notice)
-        return end_subscription(state);
-    s->status = SUBSCRIPTION_ENDING;
-    set_string(&s->reason, xstrdup(event->reason ? event->reason : "the topic was deregistered"));
-    return FOLD_CHANGED;
+    return fold_end_with_notice(state,
+                                event->reason ? event->reason : "the topic was deregistered");
 }
 
 static enum fold_outcome on_expired(struct subscription_state *s, const struct event *event)
 {
-    if (s->status != SUBSCRIPTION_ACTIVE && s->status != SUBSCRIPTION_SUSPENDED)
+    if (!fold_is_served(s))
         return FOLD_IGNORED;
     /* A renewal that was verified meanwhile has moved the lease end. */
     if (s->lease_end_ms != event->deadline)
@@ -229,7 +262,7 @@ static enum fold_outcome on_forgotten(struct subscription_state **state, const s
 /** Moves the position if `event` was written under the position's base. */
 static bool move_position(struct subscription_state *s, const struct event *event, int64_t sequence)
 {
-    if (!is_verified(s) || s->position.base != event->base)
+    if (!fold_is_verified(s) || s->position.base != event->base)
         return false;
     /* One who lost the shard long ago may still write where it stood: never go back for that. */
     if (event->offset > s->position.offset)
@@ -247,7 +280,7 @@ static enum fold_outcome on_position(struct subscription_state *s, const struct 
         s->position.detached = event->type != EVENT_DELIVERY_ATTACHED;
     if (event->type == EVENT_DELIVERY_SUSPENDED && s->status == SUBSCRIPTION_ACTIVE) {
         s->status = SUBSCRIPTION_SUSPENDED;
-        set_string(&s->reason, xstrdup_or_null(event->reason));
+        fold_set_string(&s->reason, xstrdup_or_null(event->reason));
     }
     return FOLD_CHANGED;
 }
@@ -257,22 +290,13 @@ static enum fold_outcome on_recovered(struct subscription_state *s, const struct
     if (s->status != SUBSCRIPTION_SUSPENDED || s->position.base != event->base)
         return FOLD_IGNORED;
     s->status = SUBSCRIPTION_ACTIVE;
-    set_string(&s->reason, NULL);
-    return FOLD_CHANGED;
-}
-
-/** Whoever owns the subscription sees that there is a new command: state says no more than that. */
-static enum fold_outcome on_resume(struct subscription_state *s, int64_t sequence)
-{
-    if (s->status != SUBSCRIPTION_ACTIVE && s->status != SUBSCRIPTION_SUSPENDED)
-        return FOLD_IGNORED;
-    s->resumed = sequence;
+    fold_set_string(&s->reason, NULL);
     return FOLD_CHANGED;
 }
 
 static enum fold_outcome on_gone(struct subscription_state **state, const struct event *event)
 {
-    if (!is_verified(*state) || (*state)->position.base != event->base)
+    if (!fold_is_verified(*state) || (*state)->position.base != event->base)
         return FOLD_IGNORED;
     return end_subscription(state);
 }
@@ -310,7 +334,13 @@ enum fold_outcome fold_subscription(struct subscription_state **state, const str
     case EVENT_DELIVERY_GONE:
         return on_gone(state, event);
     case EVENT_DELIVERY_RESUME:
-        return on_resume(*state, sequence);
+    case EVENT_DELIVERY_PAUSE:
+    case EVENT_DELIVERY_MOVE:
+    case EVENT_DELIVERY_REDELIVER:
+    case EVENT_SUBSCRIPTION_DELETE:
+        return fold_command(state, event, sequence);
+    case EVENT_DELIVERY_REDELIVERED:
+        return fold_redelivered(*state, event);
     default:
         return FOLD_IGNORED;
     }
@@ -341,6 +371,7 @@ int64_t fold_next_due(const struct subscription_state *state, int64_t resume_win
     switch (state->status) {
     case SUBSCRIPTION_ACTIVE:
     case SUBSCRIPTION_SUSPENDED:
+    case SUBSCRIPTION_PAUSED:
         *type = EVENT_SUBSCRIPTION_EXPIRED;
         return state->lease_end_ms;
     case SUBSCRIPTION_LAPSED:

@@ -9,11 +9,12 @@
  *  - A position moves by delivering only under the `base` that the dispatcher knew. So what a
  * dispatcher writes late - after an unsubscription, a new subscription, an operator's command - has
  * no effect.
- *  - A renewal (active, suspended or lapsed) keeps the position; a first verification sets it, and
- * so does one after an unsubscription, since that left no state.
+ *  - A renewal (active, suspended, paused or lapsed) keeps the position; a first verification sets
+ * it, and so does one after an unsubscription, since that left no state.
  *  - Only its owner or an operator changes a subscription; who it is first verified for is its
  * owner. A request of somebody else is denied. (The hub denies what its view shows; this holds when
  * the view was late.) Requests made without authentication pass, and leave the owner what it is.
+ *  - An operator's commands pause, resume, move and delete (fold_command.c).
  *  - An event that does not fit the state is ignored: events may come twice.
  */
 #ifndef WEBSUB_CONSOLIDATOR_FOLD_H

@@ -8,8 +8,11 @@
  *    "offset":…, "reason":"status_5xx", "status":503, "duration_us":…, "failures":…,
  *    "retry_in_ms":…, "excerpt":"first bytes of the answer"}
  *
- * Fields that a type does not have are left out. An attempt that failed for "secret_key" was never
- * made: there was nothing to sign it with.
+ * Operators' commands are `delivery.paused` (with `by` and `reason`), `delivery.resumed` (`by`) and
+ * `delivery.moved` (`by`, and `offset`: the next message); `delivery.redelivered` and
+ * `delivery.not_redelivered` (`reason`) tell what became of a `delivery.redeliver`. Fields that a
+ * type does not have are left out. An attempt that failed for "secret_key" was never made: there
+ * was nothing to sign it with.
  */
 #ifndef WEBSUB_DISPATCHER_ATTEMPTS_H
 #define WEBSUB_DISPATCHER_ATTEMPTS_H
@@ -23,6 +26,11 @@ enum attempt_type {
     ATTEMPT_RECOVERED,
     ATTEMPT_GONE,
     ATTEMPT_DEAD_LETTERED,
+    ATTEMPT_REDELIVERED,
+    ATTEMPT_NOT_REDELIVERED, /**< reason, offset: given up */
+    ATTEMPT_PAUSED,          /**< by, reason */
+    ATTEMPT_RESUMED,         /**< by */
+    ATTEMPT_MOVED,           /**< by, offset: where it continues */
 };
 
 /** Zero-initialised but for what there is; strings are borrowed. */
@@ -34,6 +42,8 @@ struct attempt {
     const struct message *message;    /**< or NULL */
     const struct http_result *result; /**< or NULL */
     const char *reason;               /**< or NULL */
+    const char *by;                   /**< the operator, or NULL */
+    int64_t offset;                   /**< of ATTEMPT_MOVED and _NOT_REDELIVERED */
     unsigned failures;                /**< in a row */
     int64_t retry_in_ms;
 };

@@ -20,12 +20,14 @@
 #define CHUNK_SCANNED  200000    /**< messages of others in a pooled partition */
 
 struct catch_up;
+struct redelivery;
 
 /** A request, and then its answer: posted to the loop's mailbox as `task`. */
 struct chunk {
     struct task task;
     struct chunk *next;
     struct subscription *subscription; /**< the loop's; NULL when it is gone meanwhile */
+    struct redelivery *redelivery;     /**< the loop's, in place of a subscription; or NULL */
     struct channel *channel;
     int loop;
     bool probing; /**< for a subscription that fails */

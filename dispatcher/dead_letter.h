@@ -4,22 +4,13 @@
  * next one. Only what Kafka has confirmed counts as written: a crash before that means that the
  * message is tried, and perhaps written, once more, with the same id.
  *
- * Key: the subscription's id. Value: the body. Headers: those of the message (common/message.h),
- * and what is below.
+ * Key: the subscription's id. Value: the body. Headers: those of the message and
+ * DEAD_LETTER_HEADER_… (common/message.h).
  */
 #ifndef WEBSUB_DISPATCHER_DEAD_LETTER_H
 #define WEBSUB_DISPATCHER_DEAD_LETTER_H
 
 #include "dispatcher/dispatcher.h"
-
-#define DEAD_LETTER_HEADER_TOPIC     "topic"
-#define DEAD_LETTER_HEADER_CALLBACK  "callback"
-#define DEAD_LETTER_HEADER_REASON    "reason"           /**< of the last attempt */
-#define DEAD_LETTER_HEADER_FAILURES  "failures"         /**< attempts */
-#define DEAD_LETTER_HEADER_AT        "dead-lettered-at" /**< milliseconds since 1970 */
-#define DEAD_LETTER_HEADER_ORIGIN    "origin-topic"     /**< Kafka topic of the message */
-#define DEAD_LETTER_HEADER_PARTITION "origin-partition"
-#define DEAD_LETTER_HEADER_OFFSET    "origin-offset"
 
 struct dead_letters;
 struct dead_letter;

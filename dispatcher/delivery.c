@@ -24,17 +24,12 @@
 #include "common/panic.h"
 #include "dispatcher/attempts.h"
 #include "dispatcher/dead_letter.h"
+#include "dispatcher/delivery_request.h"
 #include "dispatcher/loop_internal.h"
 #include "dispatcher/retry.h"
 
 /* Who waits longer than this is not worth the memory of its message. */
 enum { LET_GO_MS = 5000, BURY_AGAIN_MS = 1000 };
-
-/* Above this libcurl would ask for "100 Continue" first. */
-enum { EXPECT_ABOVE = 1000000 };
-
-/* Of a failed answer's body, for operators. */
-enum { EXCERPT = 512 };
 
 enum delivery_state { DELIVERY_SENDING, DELIVERY_WAITING, DELIVERY_BURYING, DELIVERY_CONFIRMED };
 
@@ -46,9 +41,7 @@ struct delivery {
     enum delivery_state state;
     struct dead_letter *letter; /* while BURYING */
     int64_t failing_since_ms;   /* 0: it has not failed */
-    /* Header lines by reference: the list is made without allocation. */
-    struct curl_slist headers[MESSAGE_HEADERS_MAX + 4];
-    char signature[sizeof("X-Hub-Signature: ") + SIGNATURE_HEADER_SIZE];
+    struct delivery_request request;
 };
 
 const struct message *delivery_oldest(const struct subscription *s)
@@ -57,37 +50,6 @@ const struct message *delivery_oldest(const struct subscription *s)
 }
 
 /* --- sending --- */
-
-static void add_header(struct delivery *delivery, int *count, const char *line)
-{
-    struct curl_slist *node = &delivery->headers[*count];
-    node->data = (char *)(uintptr_t)line; /* libcurl only reads it */
-    node->next = NULL;
-    if (*count > 0)
-        delivery->headers[*count - 1].next = node;
-    ++*count;
-}
-
-static void make_headers(struct delivery *delivery)
-{
-    struct subscription *s = delivery->subscription;
-    struct message *message = delivery->message;
-    int count = 0;
-    for (int i = 0; i < message->header_count; i++)
-        add_header(delivery, &count, message->headers[i]);
-    add_header(delivery, &count, s->log->link_header);
-    /* libcurl formats heads slowly: what need not be there is left out. */
-    add_header(delivery, &count, "Accept:");
-    if (message->body_length > EXPECT_ABOVE)
-        add_header(delivery, &count, "Expect:"); /* no round trip before large bodies */
-    if (!s->secret)
-        return;
-    static const char name[] = "X-Hub-Signature: ";
-    memcpy(delivery->signature, name, sizeof(name));
-    signer_compute(s->loop->signer, s->method, s->secret, s->secret_length, message->body,
-                   message->body_length, delivery->signature + strlen(name));
-    add_header(delivery, &count, delivery->signature);
-}
 
 static void on_failure(struct subscription *s, struct delivery *delivery,
                        const struct http_result *result);
@@ -102,7 +64,7 @@ static void send_out(struct delivery *delivery)
         on_failure(s, delivery, &not_sent);
         return;
     }
-    make_headers(delivery);
+    delivery_request_sign(&delivery->request, s, delivery->message);
     delivery->state = DELIVERY_SENDING;
     gauge_add(s->loop->dispatcher->metrics.in_flight, 1);
     http_client_start(s->loop->http, &delivery->exchange);
@@ -120,16 +82,8 @@ void delivery_start(struct subscription *s, struct message *message)
         delivery = xcalloc(1, sizeof(*delivery));
     delivery->subscription = s;
     delivery->message = message;
-    delivery->exchange = (struct http_exchange){
-        .url = s->callback,
-        .host = s->host,
-        .post_body = message->body,
-        .post_length = message->body_length,
-        .headers = delivery->headers,
-        .timeout_ms = loop->dispatcher->config.dispatcher.delivery_timeout,
-        .keep_bytes = EXCERPT,
-        .done = on_result,
-    };
+    delivery_request_begin(&delivery->request, &delivery->exchange, s, message);
+    delivery->exchange.done = on_result;
     delivery->failing_since_ms = 0;
     DL_APPEND(s->deliveries, delivery);
     s->delivery_count++;
@@ -208,10 +162,7 @@ static void record_change(const struct subscription *s, enum attempt_type type, 
 /** The subscription needs the message no more. */
 static void confirm(struct subscription *s, struct delivery *delivery)
 {
-    if (s->failures > 0) {
-        gauge_add(s->loop->dispatcher->metrics.failing, -1);
-        s->failures = 0;
-    }
+    subscription_forget_failures(s);
     delivery->state = DELIVERY_CONFIRMED;
     s->open_deliveries--;
     while (s->deliveries && s->deliveries->state == DELIVERY_CONFIRMED)
@@ -239,7 +190,7 @@ static void on_success(struct subscription *s, struct delivery *delivery)
     confirm(s, delivery);
 }
 
-static void on_gone(struct subscription *s)
+void delivery_end_gone(struct subscription *s)
 {
     log_info("subscription.gone", LOG_STR("subscription", s->id), LOG_URL("callback", s->callback),
              LOG_STR("topic", s->log->channel->topic));
@@ -307,7 +258,9 @@ static bool bury(struct subscription *s, struct delivery *delivery, const char *
 /** Whether something has failed for so long that the policy has something else in store. */
 static bool is_exhausted(const struct subscription *s, int64_t since_ms, int64_t now_ms)
 {
-    return now_ms - since_ms >= s->loop->dispatcher->config.retry.give_up_after;
+    /* What a pause has let end fails for nothing else. */
+    return s->status != SUBSCRIPTION_PAUSED &&
+           now_ms - since_ms >= s->loop->dispatcher->config.retry.give_up_after;
 }
 
 /* --- failing --- */
@@ -388,7 +341,7 @@ static void on_result(struct http_exchange *exchange, const struct http_result *
         on_success(s, delivery);
     } else if (result->outcome == HTTP_ANSWERED && result->status == 410) {
         delivery->state = DELIVERY_WAITING;
-        on_gone(s);
+        delivery_end_gone(s);
     } else {
         delivery->state = DELIVERY_WAITING;
         on_failure(s, delivery, result);

@@ -82,6 +82,7 @@ static int64_t seconds_behind(const struct dispatcher *dispatcher, int health)
 READERS(healthy, HEALTH_HEALTHY)
 READERS(failing, HEALTH_FAILING)
 READERS(suspended, HEALTH_SUSPENDED)
+READERS(paused, HEALTH_PAUSED)
 
 /* --- registering --- */
 
@@ -118,7 +119,8 @@ static void register_backlog(struct dispatcher *dispatcher, struct metrics *metr
 #define ROWS(name, help, kind)                                                                     \
     {"websub_dispatcher_" name, help, "subscriptions=\"healthy\"", read_##kind##_healthy},         \
         {"websub_dispatcher_" name, help, "subscriptions=\"failing\"", read_##kind##_failing},     \
-        {"websub_dispatcher_" name, help, "subscriptions=\"suspended\"", read_##kind##_suspended}
+        {"websub_dispatcher_" name, help, "subscriptions=\"suspended\"", read_##kind##_suspended}, \
+        {"websub_dispatcher_" name, help, "subscriptions=\"paused\"", read_##kind##_paused}
         ROWS("behind_subscriptions", "Subscriptions that have not confirmed everything", behind),
         ROWS("backlog_messages",
              "Messages that subscriptions have not confirmed, at most: in pooled partitions those "

@@ -4,8 +4,11 @@
  *   loop.c          thread, tasks about subscriptions and messages, the periodic tick
  *   loop_shards.c   tasks about shards: positions, giving shards up
  *   subscription.c  what a subscription may be given, and what is told of it
+ *   operator_command.c  what a pause, a resume and a move change
  *   source.c        where its next message comes from: log, backlog, chunk
  *   delivery.c      one message to one subscription: request, result, retry
+ *   delivery_request.c  the request itself
+ *   redelivery.c    messages that an operator wants delivered once more
  *   dead_letter.c   one that is given up by policy
  *   coverage.c      what the shard's offset may pass
  *   verification.c  intent and denial
@@ -47,6 +50,7 @@ struct coverage {
 };
 
 struct delivery;
+struct redeliveries;
 
 struct subscription {
     char id[ID_HEX_SIZE];
@@ -85,6 +89,8 @@ struct subscription {
     int64_t failing_since_ms;
     int64_t oldest_published_ms; /**< wall clock: of the oldest message that it let go of */
     uv_timer_t *retry;           /**< while waiting to try again */
+
+    struct redeliveries *redeliveries; /**< what an operator wants once more, or NULL */
 
     /* what is told to the outside */
     struct coverage *coverage; /**< NULL: detached */
@@ -140,6 +146,8 @@ int64_t subscription_position(const struct subscription *subscription);
 int64_t subscription_standing(const struct subscription *subscription);
 /** Whether it may be given messages now. */
 bool subscription_may_deliver(const struct subscription *subscription);
+/** As if the last attempt had succeeded. */
+void subscription_forget_failures(struct subscription *subscription);
 /** Tries again after `pause_ms`. */
 void subscription_wait(struct subscription *subscription, int64_t pause_ms);
 /** Lets go of messages that wait for it: they are read again when they are needed. */
@@ -149,6 +157,21 @@ void subscription_tell(struct subscription *subscription, enum event_type type, 
 /** Once a second: detaches what holds its shard back, attaches what does no more, tells progress.
  */
 void subscription_tick(struct subscription *subscription, int64_t now_ms);
+
+/* operator_command.c */
+/** What state said of it before an update. */
+struct command_view {
+    bool paused;
+    int64_t base;
+    int64_t resumed;
+};
+struct command_view operator_command_view(const struct subscription *subscription);
+/**
+ * After it took over what `state` says: does what was commanded since `before` and records that
+ * among the attempts. @returns whether it is to be tried again at once
+ */
+bool operator_command_take(struct subscription *subscription, const struct command_view *before,
+                           const struct subscription_state *state);
 
 /* source.c */
 /** Takes the next message and a reference to it; NULL: none is there now. */
@@ -166,7 +189,22 @@ void source_leave_log(struct subscription *subscription);
 /** When memory is tight: readers that others have left behind leave the log. */
 void source_relieve_memory(struct topic_log *log);
 
+void chunk_free(struct chunk *chunk);
+
+/* redelivery.c */
+/** Takes over what `state` says is to be delivered once more. */
+void redelivery_take(struct subscription *subscription, const struct subscription_state *state);
+/** Begins what can begin now. Call whenever something may have changed, and once a second. */
+void redelivery_pump(struct subscription *subscription);
+/** Takes over the answer to a request for its message. */
+void redelivery_on_chunk(struct chunk *chunk);
+bool redelivery_is_sending(const struct subscription *subscription);
+/** Ends what is under way, without result, and forgets the rest. */
+void redelivery_drop(struct subscription *subscription);
+
 /* delivery.c */
+/** The callback answered 410: nothing is sent any more, and the subscription ends. */
+void delivery_end_gone(struct subscription *subscription);
 void delivery_start(struct subscription *subscription, struct message *message);
 /** Sends again what waits after a failure: the oldest, or all once one got through. */
 void delivery_restart(struct subscription *subscription);

@@ -75,7 +75,8 @@ static bool is_draining(struct loop *loop, int32_t shard)
     const struct subscription *subscription;
     DL_FOREACH2(loop->restless, subscription, restless_next)
     {
-        if (subscription->shard == shard && delivery_is_sending(subscription))
+        if (subscription->shard == shard &&
+            (delivery_is_sending(subscription) || redelivery_is_sending(subscription)))
             return true;
     }
     return false;

@@ -6,6 +6,8 @@ static enum subscription_health health_of(const struct subscription *s)
 {
     if (s->status == SUBSCRIPTION_SUSPENDED)
         return HEALTH_SUSPENDED;
+    if (s->status == SUBSCRIPTION_PAUSED)
+        return HEALTH_PAUSED;
     return s->failures > 0 ? HEALTH_FAILING : HEALTH_HEALTHY;
 }
 
@@ -21,7 +23,7 @@ void loop_census_count(struct loop_census *census, const struct subscription *s)
 {
     enum subscription_health health = health_of(s);
     census->detached += s->position.detached;
-    if (!s->is_behind || (s->status != SUBSCRIPTION_ACTIVE && s->status != SUBSCRIPTION_SUSPENDED))
+    if (!s->is_behind || s->status == SUBSCRIPTION_LAPSED || s->status == SUBSCRIPTION_ENDING)
         return;
     int64_t published = oldest_published(s);
     census->by_health[health]++;

@@ -9,7 +9,13 @@
 #include <stdint.h>
 
 /** What there is to expect of a subscription: an autoscaler looks at the healthy ones only. */
-enum subscription_health { HEALTH_HEALTHY, HEALTH_FAILING, HEALTH_SUSPENDED, HEALTH_COUNT };
+enum subscription_health {
+    HEALTH_HEALTHY,
+    HEALTH_FAILING,
+    HEALTH_SUSPENDED,
+    HEALTH_PAUSED,
+    HEALTH_COUNT
+};
 
 struct loop_stats {
     atomic_int_least64_t detached;

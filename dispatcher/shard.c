@@ -82,6 +82,7 @@ static bool wants_messages(const struct subscription_state *state)
 {
     /* A lapsed one stays with its loop until its position is in state. */
     return state->status == SUBSCRIPTION_ACTIVE || state->status == SUBSCRIPTION_SUSPENDED ||
+           state->status == SUBSCRIPTION_PAUSED ||
            (state->status == SUBSCRIPTION_LAPSED && !state->position.detached);
 }
 

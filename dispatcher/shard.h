@@ -15,9 +15,9 @@
 #include <stdint.h>
 #include <uthash.h>
 
+#include "common/position.h"
 #include "common/state.h"
 #include "dispatcher/dispatcher.h"
-#include "dispatcher/position.h"
 
 enum shard_phase { SHARD_LOADING, SHARD_RESOLVING, SHARD_LIVE, SHARD_REVOKED };
 

@@ -47,7 +47,7 @@ static void request_free(struct request *request)
 
 static int open_handle(struct shard_offsets *offsets, struct error *error)
 {
-    offsets->rk = kafka_client_new(offsets->config, RD_KAFKA_PRODUCER, NULL, NULL, NULL, error);
+    offsets->rk = kafka_client_new(offsets->config, RD_KAFKA_CONSUMER, NULL, NULL, NULL, error);
     if (!offsets->rk)
         return -1;
     offsets->queue = rd_kafka_queue_new(offsets->rk);
@@ -175,14 +175,6 @@ result_partitions(const rd_kafka_group_result_t **groups, size_t count, struct e
     return list;
 }
 
-static int64_t parse_folded(const rd_kafka_topic_partition_t *at)
-{
-    char text[24] = "";
-    if (at->metadata && at->metadata_size < sizeof(text))
-        memcpy(text, at->metadata, at->metadata_size);
-    return strtoll(text, NULL, 10); /* 0 when it is not ours: then it covers nothing */
-}
-
 static int take_fetched(struct shard_offsets *offsets, struct shard *shard, rd_kafka_event_t *event,
                         struct error *error)
 {
@@ -198,7 +190,8 @@ static int take_fetched(struct shard_offsets *offsets, struct shard *shard, rd_k
             shard, channels_get_partition(offsets->channels, at->topic, at->partition));
         if (at->offset < 0)
             continue;
-        offset->commit = (struct shard_commit){at->offset, parse_folded(at)};
+        offset->commit = (struct shard_commit){
+            at->offset, position_parse_folded(at->metadata, at->metadata_size)};
         offset->committed_ms = clock_monotonic_ms();
     }
     return 0;

@@ -8,7 +8,9 @@
  * Requests to a group's coordinator have a client handle of their own, which is thrown away, and
  * made anew, when an answer takes too long: librdkafka (2.0.2 and later) aborts when such a request
  * times out while the coordinator is away and the coordinator then comes back. So ours never time
- * out within librdkafka.
+ * out within librdkafka. And it is a consumer's handle: in one without a group of its own,
+ * librdkafka follows a null pointer when it is told that a group has another coordinator, as after
+ * a broker's restart (https://github.com/confluentinc/librdkafka/issues/5040).
  *
  * @locality control thread
  */

@@ -151,7 +151,7 @@ static void find_source(struct subscription *s)
     catch_up_request(s->loop->dispatcher->catch_up, chunk);
 }
 
-static void chunk_free(struct chunk *chunk)
+void chunk_free(struct chunk *chunk)
 {
     for (size_t i = 0; i < chunk->count; i++)
         message_release(chunk->messages[i]);
@@ -162,6 +162,10 @@ void loop_on_chunk(struct loop *loop, struct chunk *chunk)
 {
     struct subscription *s = chunk->subscription;
     (void)loop;
+    if (chunk->redelivery) {
+        redelivery_on_chunk(chunk);
+        return;
+    }
     if (!s) {
         chunk_free(chunk);
         return;

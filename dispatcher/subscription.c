@@ -60,7 +60,8 @@ int64_t subscription_standing(const struct subscription *s)
 /** Those that need the tick: all but the ones that have everything, and of which all is told. */
 static void note_restless(struct subscription *s)
 {
-    bool restless = s->is_behind || s->position.detached || s->status != SUBSCRIPTION_ACTIVE;
+    bool restless =
+        s->is_behind || s->position.detached || s->status != SUBSCRIPTION_ACTIVE || s->redeliveries;
     if (restless == s->is_restless)
         return;
     s->is_restless = restless;
@@ -86,6 +87,9 @@ void subscription_pump(struct subscription *s)
 {
     /* After a failure one message probes; the others wait for it. */
     int limit = s->failures > 0 ? 1 : s->max_in_flight;
+    /* Its messages wait in Kafka: what is under way ends, and then nothing is held for it. */
+    if (s->status == SUBSCRIPTION_PAUSED && !delivery_is_sending(s))
+        subscription_let_go(s);
     if (s->deliveries && subscription_may_deliver(s))
         delivery_restart(s);
     while (s->open_deliveries < limit && s->delivery_count < limit * WINDOW &&
@@ -99,6 +103,13 @@ void subscription_pump(struct subscription *s)
     if (s->is_behind)
         note_behind_since(s);
     note_restless(s);
+}
+
+void subscription_forget_failures(struct subscription *s)
+{
+    if (s->failures > 0)
+        gauge_add(s->loop->dispatcher->metrics.failing, -1);
+    s->failures = 0;
 }
 
 static void stop_waiting(struct subscription *s)
@@ -150,6 +161,12 @@ void subscription_tell(struct subscription *s, enum event_type type, const char 
     s->told_offset = event.offset;
 }
 
+/** Whoever gets nothing for a time that nobody knows must not hold its shard back. */
+static bool may_be_attached(const struct subscription *s)
+{
+    return s->status != SUBSCRIPTION_LAPSED && s->status != SUBSCRIPTION_PAUSED;
+}
+
 /** What state is to be told of the subscription's position now; EVENT_TYPE_COUNT: nothing. */
 static enum event_type due_event(const struct subscription *s, int64_t now_ms)
 {
@@ -158,11 +175,10 @@ static enum event_type due_event(const struct subscription *s, int64_t now_ms)
     if (s->status == SUBSCRIPTION_ENDING)
         return EVENT_DELIVERY_GONE;
     if (!s->position.detached)
-        return late || s->status == SUBSCRIPTION_LAPSED ? EVENT_DELIVERY_DETACHED
-                                                        : EVENT_TYPE_COUNT;
+        return late || !may_be_attached(s) ? EVENT_DELIVERY_DETACHED : EVENT_TYPE_COUNT;
     if (s->status == SUBSCRIPTION_LAPSED)
         return EVENT_TYPE_COUNT;
-    if (s->in_log && !s->backlog && !s->requested && !late)
+    if (s->in_log && !s->backlog && !s->requested && !late && may_be_attached(s))
         return EVENT_DELIVERY_ATTACHED;
     bool progressed = subscription_standing(s) != s->told_offset;
     return progressed && now_ms - s->told_ms > PROGRESS_MS ? EVENT_DELIVERY_PROGRESSED
@@ -173,6 +189,7 @@ void subscription_tick(struct subscription *s, int64_t now_ms)
 {
     if (!s->in_log && !s->requested && !s->retry)
         subscription_pump(s);
+    redelivery_pump(s);
     if (s->loop->tick_events_left == 0 ||
         (s->event_sent_ms > 0 && now_ms - s->event_sent_ms < EVENT_AGAIN_MS))
         return;
@@ -243,23 +260,18 @@ struct subscription *subscription_new(struct loop *loop, int32_t shard, struct c
     if (!s->position.detached)
         coverage_join(s);
     gauge_add(loop->dispatcher->metrics.subscriptions, 1);
+    redelivery_take(s, state);
     subscription_pump(s);
     return s;
 }
 
 void subscription_update(struct subscription *s, struct subscription_state *state)
 {
-    bool moved = state->position.base != s->position.base;
-    bool resumed = state->resumed > s->resumed;
-    bool renewed = state->lease_end_ms != s->lease_end_ms || moved || resumed;
+    const struct command_view before = operator_command_view(s);
+    bool renewed = state->lease_end_ms != s->lease_end_ms;
     bool was_locked = s->locked;
     take_details(s, state);
-    renewed = renewed || (was_locked && !s->locked);
-    if (moved) {
-        subscription_let_go(s);
-        s->next_offset = s->position.offset;
-        s->told_offset = s->position.offset;
-    }
+    renewed = operator_command_take(s, &before, state) || renewed || (was_locked && !s->locked);
     if (s->position.detached && s->coverage)
         coverage_leave(s);
     else if (!s->position.detached && !s->coverage)
@@ -269,19 +281,21 @@ void subscription_update(struct subscription *s, struct subscription_state *stat
         stop_waiting(s);
     if (renewed && s->failures > 1)
         s->failures = 1; /* and if it is not, pauses grow anew */
+    redelivery_take(s, state);
     subscription_pump(s);
+    redelivery_pump(s);
 }
 
 void subscription_free(struct subscription *s)
 {
     struct loop *loop = s->loop;
     subscription_let_go(s);
+    redelivery_drop(s);
     stop_waiting(s);
     coverage_leave(s);
     if (s->is_restless)
         DL_DELETE2(loop->restless, s, restless_previous, restless_next);
-    if (s->failures > 0)
-        gauge_add(loop->dispatcher->metrics.failing, -1);
+    subscription_forget_failures(s);
     DL_DELETE2(s->log->subscriptions, s, log_previous, log_next);
     if (!s->log->subscriptions)
         loop_drop_log(loop, s->log);

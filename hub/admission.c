@@ -16,7 +16,6 @@ static int open_authentication(struct hub *hub, struct error *error)
     if (config_auth_has(&hub->config, AUTH_NONE))
         return 0;
     hub->authorisation = authorisation_new(&hub->config);
-    hub->owners = owners_new();
     hub->authenticator = authenticator_new(&hub->config, &hub->metrics.authentications, error);
     return hub->authenticator ? 0 : -1;
 }
@@ -53,6 +52,14 @@ void admission_close(struct hub *hub)
 
 /* --- audit --- */
 
+static const char *operation_name(enum operation operation)
+{
+    if (operation == OPERATION_MISSED_MESSAGES)
+        return "missed-messages";
+    return operation == OPERATION_OTHER ? NULL
+                                        : access_operation_name((enum access_operation)operation);
+}
+
 static void audit_operation(const struct operation_request *request, enum operation operation,
                             bool allowed, const char *id, const char *reason)
 {
@@ -62,9 +69,7 @@ static void audit_operation(const struct operation_request *request, enum operat
     address_write(http_request_client_address(request->http), address);
     const struct audit_entry entry = {
         .allowed = allowed,
-        .operation = operation == OPERATION_OTHER
-                         ? NULL
-                         : access_operation_name((enum access_operation)operation),
+        .operation = operation_name(operation),
         .topic = request->topic,
         .callback = form_get(&request->parameters, "hub.callback"),
         .user = request->identity ? request->identity->name : NULL,
@@ -94,7 +99,7 @@ void admission_audit_allowed(const struct operation_request *request, const char
         audit(request, true, id, request->is_operator ? "operator" : NULL);
 }
 
-static void deny(struct operation_request *request, unsigned status, const char *reason)
+void admission_deny(struct operation_request *request, unsigned status, const char *reason)
 {
     audit(request, false, NULL, reason);
     operation_refuse(request, status, "%s", reason);
@@ -115,7 +120,7 @@ static void refuse_unknown(struct operation_request *request, enum auth_outcome 
                             outcome == AUTH_REFUSED && token ? authentication->reason : NULL,
                             add_challenge, request->http);
     router_identify(request);
-    deny(request, 401, authentication->reason);
+    admission_deny(request, 401, authentication->reason);
 }
 
 /* @locality any thread */
@@ -197,7 +202,7 @@ static void on_policy(struct policy_question *question, bool allowed)
     bool about_subscription =
         request->operation == OPERATION_SUBSCRIBE || request->operation == OPERATION_UNSUBSCRIBE;
     if (!allowed && !about_subscription) {
-        deny(request, 403, question->reason);
+        admission_deny(request, 403, question->reason);
         return;
     }
     if (!allowed) {
@@ -215,7 +220,7 @@ static bool is_anothers(const struct operation_request *request, const char *cal
     if (!callback || !request->identity || request->is_operator)
         return false;
     id_subscription(request->topic, callback, id);
-    return owners_is_anothers(request->hub->owners, id, request->identity->name);
+    return catalog_is_anothers(request->hub->catalog, id, request->identity->name);
 }
 
 void admission_decide(struct operation_request *request, const char *callback,
@@ -223,11 +228,11 @@ void admission_decide(struct operation_request *request, const char *callback,
 {
     enum access_operation operation = (enum access_operation)request->operation;
     if (!admission_permits(request, operation)) {
-        deny(request, 403, "not allowed for this topic");
+        admission_deny(request, 403, "not allowed for this topic");
         return;
     }
     if (is_anothers(request, callback)) {
-        deny(request, 403, "the subscription is another's");
+        admission_deny(request, 403, "the subscription is another's");
         return;
     }
     if (!request->hub->policy) {

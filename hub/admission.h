@@ -32,6 +32,9 @@ void admission_decide(struct operation_request *request, const char *callback,
 /** Whether the request may do something else on its topic as well: register it on first use. */
 bool admission_permits(const struct operation_request *request, enum access_operation operation);
 
+/** Answers that it may not, and audits that. */
+void admission_deny(struct operation_request *request, unsigned status, const char *reason);
+
 /** Audits what was done. `id` names it in other logs, or is NULL. */
 void admission_audit_allowed(const struct operation_request *request, const char *id);
 /** Audits that the request registered its topic on the way to what it is about. */

@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "common/panic.h"
 #include "hub/admission.h"
+#include "hub/api/api.h"
 #include "hub/hub.h"
 #include "hub/hub_metrics.h"
 #include "hub/operation.h"
@@ -40,7 +41,8 @@ static void handle(struct http_request *http, void *context)
     if (health_handle(&front->health, http))
         return;
     if (atomic_load(&front->open)) {
-        router_handle(&front->hub, http);
+        if (!api_handle(&front->hub, http))
+            router_handle(&front->hub, http);
     } else {
         http_response_header(http, "Retry-After", "1");
         operation_respond_denied(http, 503, "the hub is starting or stopping");
@@ -82,17 +84,26 @@ static int open_hub(struct hub *hub, bool (*stop_requested)(void), struct error 
     /* The pool's metadata, like that of all message topics, is fetched before it is needed. */
     message_topics_get(hub->message_topics, hub->names.pool);
     message_topics_warm_up(hub->message_topics, (int)hub->config.kafka.produce_timeout);
-    hub->view = view_new(&hub->config, &hub->names, &hub->layout, hub->message_topics, hub->owners,
+    /* Whose a subscription is must be known where there are users. */
+    if (hub->config.hub.catalog || hub->authenticator)
+        hub->catalog = catalog_new();
+    hub->view = view_new(&hub->config, &hub->names, &hub->layout, hub->message_topics, hub->catalog,
                          &hub->metrics.view, error);
     if (!hub->view)
         return -1;
     hub->registrar = registrar_new(hub);
+    if (hub->catalog) {
+        hub->positions =
+            positions_new(&hub->config, &hub->names, &hub->layout, hub->catalog, hub->view);
+        hub->message_reader = message_reader_new(&hub->config);
+    }
     return 0;
 }
 
 /**
  * Order matters: first no new requests; then what waits is settled by its owner (admission,
- * registrar, view, producers), which ends all requests; then nobody uses the parts any more.
+ * registrar, positions, reader, view, producers), which ends all requests; then nobody uses the
+ * parts any more.
  */
 static void close_hub(struct hub *hub, struct http_server *server)
 {
@@ -102,6 +113,8 @@ static void close_hub(struct hub *hub, struct http_server *server)
         clock_sleep_ms(STOP_POLL_MS);
     admission_close(hub);
     registrar_free(hub->registrar);
+    positions_free(hub->positions); /* before the reader, which its answers may be passed to */
+    message_reader_free(hub->message_reader);
     if (hub->view)
         view_stop(hub->view);
     /* Events first: a registration that is settled may let a publication go on. */
@@ -111,7 +124,7 @@ static void close_hub(struct hub *hub, struct http_server *server)
         kafka_producer_drain(hub->producer, FLUSH_MS);
     http_server_free(server);
     view_free(hub->view);
-    owners_free(hub->owners);
+    catalog_free(hub->catalog);
     event_writer_free(hub->events);
     message_topics_free(hub->message_topics);
     kafka_producer_free(hub->events_producer);

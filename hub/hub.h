@@ -13,8 +13,11 @@
 #include "common/metrics.h"
 #include "hub/auth/authenticator.h"
 #include "hub/authorisation.h"
+#include "hub/catalog.h"
+#include "hub/message_reader.h"
 #include "hub/message_topics.h"
 #include "hub/policy.h"
+#include "hub/positions.h"
 #include "hub/rate_limit.h"
 #include "hub/registrar.h"
 #include "hub/view.h"
@@ -25,7 +28,8 @@ enum operation {
     OPERATION_SUBSCRIBE = ACCESS_SUBSCRIBE,
     OPERATION_UNSUBSCRIBE = ACCESS_UNSUBSCRIBE,
     OPERATION_PUBLISH = ACCESS_PUBLISH,
-    OPERATION_OTHER = ACCESS_OPERATION_COUNT, /**< could not be told */
+    OPERATION_MISSED_MESSAGES = ACCESS_OPERATION_COUNT, /**< allowed by its signature alone */
+    OPERATION_OTHER,                                    /**< could not be told */
     OPERATION_COUNT
 };
 
@@ -49,12 +53,14 @@ struct hub {
     struct kafka_producer *events_producer; /**< of events */
     struct message_topics *message_topics;
     struct event_writer *events;
+    struct catalog *catalog; /**< NULL: nobody needs it, or wants it (hub.catalog) */
     struct view *view;
+    struct positions *positions;           /**< NULL: no catalog */
+    struct message_reader *message_reader; /**< likewise */
     struct registrar *registrar;
     /* admission.h */
     struct authenticator *authenticator;             /**< NULL: auth.mode "none" */
     struct authorisation *authorisation;             /**< likewise */
-    struct owners *owners;                           /**< likewise */
     struct policy *policy;                           /**< NULL: there is none */
     struct rate_limit *rate_limits[OPERATION_OTHER]; /**< NULL: no limit */
     struct hub_metrics metrics;

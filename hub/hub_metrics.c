@@ -8,9 +8,13 @@ static const struct {
         "mode=\"" mode "\",outcome=\"accepted\"", "mode=\"" mode "\",outcome=\"refused\"",         \
             "mode=\"" mode "\",outcome=\"unavailable\""                                            \
     }
-    [OPERATION_REGISTER] = LABELS("register"),   [OPERATION_DEREGISTER] = LABELS("deregister"),
-    [OPERATION_SUBSCRIBE] = LABELS("subscribe"), [OPERATION_UNSUBSCRIBE] = LABELS("unsubscribe"),
-    [OPERATION_PUBLISH] = LABELS("publish"),     [OPERATION_OTHER] = LABELS("other"),
+    [OPERATION_REGISTER] = LABELS("register"),
+    [OPERATION_DEREGISTER] = LABELS("deregister"),
+    [OPERATION_SUBSCRIBE] = LABELS("subscribe"),
+    [OPERATION_UNSUBSCRIBE] = LABELS("unsubscribe"),
+    [OPERATION_PUBLISH] = LABELS("publish"),
+    [OPERATION_OTHER] = LABELS("other"),
+    [OPERATION_MISSED_MESSAGES] = LABELS("missed-messages"),
 #undef LABELS
 };
 

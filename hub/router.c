@@ -5,6 +5,7 @@
 
 #include "common/url.h"
 #include "hub/admission.h"
+#include "hub/missed_messages.h"
 
 static const struct {
     const char *mode;
@@ -128,9 +129,11 @@ void router_handle(struct hub *hub, struct http_request *http)
 {
     if (strcmp(http_request_path(http), HUB_PATH) != 0) {
         operation_respond_denied(http, 404, "the hub is at " HUB_PATH);
+    } else if (strcmp(http_request_method(http), "GET") == 0) {
+        missed_messages_handle(hub, http);
     } else if (strcmp(http_request_method(http), "POST") != 0) {
-        http_response_header(http, "Allow", "POST");
-        operation_respond_denied(http, 405, "only POST");
+        http_response_header(http, "Allow", "GET, POST");
+        operation_respond_denied(http, 405, "only POST, and GET for missed messages");
     } else {
         admission_authenticate(operation_request_new(hub, http), parse_and_dispatch);
     }

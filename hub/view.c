@@ -156,14 +156,14 @@ static int make_clients(struct view *view, struct error *error)
 
 struct view *view_new(const struct config *config, const struct kafka_names *names,
                       const struct kafka_layout *layout, struct message_topics *message_topics,
-                      struct owners *owners, const struct view_metrics *metrics,
+                      struct catalog *catalog, const struct view_metrics *metrics,
                       struct error *error)
 {
     struct view *view = xcalloc(1, sizeof(*view));
     view->config = config;
     view->names = names;
     view->message_topics = message_topics;
-    view->owners = owners;
+    view->catalog = catalog;
     view->shard_count = layout->partitions;
     view->shards = xcalloc((size_t)layout->partitions, sizeof(*view->shards));
     view->metrics = *metrics;
@@ -183,6 +183,14 @@ struct view *view_new(const struct config *config, const struct kafka_names *nam
 bool view_is_loaded(struct view *view)
 {
     return atomic_load(&view->not_loaded) <= 0;
+}
+
+int64_t view_folded(struct view *view, int32_t shard)
+{
+    pthread_mutex_lock(&view->lock);
+    int64_t folded = view->shards[shard].folded;
+    pthread_mutex_unlock(&view->lock);
+    return folded;
 }
 
 int64_t view_dedicated_count(struct view *view)
@@ -211,6 +219,7 @@ void view_free(struct view *view)
         return;
     HASH_ITER(hh, view->topics, known, next)
     {
+        view_unindex_topic(view, known);
         HASH_DEL(view->topics, known);
         free(known);
     }

@@ -1,12 +1,12 @@
 /**
- * The hub's view of the state: the registered topics and, where authentication is on, the owners of
- * subscriptions, kept up to date by a thread that reads the
- * state topic. Nothing that the hub accepts depends on how old the view is:
+ * The hub's view of the state: the registered topics and, in the catalog, the subscriptions, kept
+ * up to date by a thread that reads the state topic. Nothing that the hub accepts depends on how
+ * old the view is:
  *
  *  - A topic that the view does not know may just have been registered, here or on another replica.
- * So "unknown" is only said after the view contains everything that was in the topic's events
+ *    So "unknown" is only said after the view contains everything that was in the topic's events
  *    partition when the question was asked: the end of that partition is looked up, and the
- * question waits until the consolidator's progress record (state.h) has reached it.
+ *    question waits until the consolidator's progress record (state.h) has reached it.
  *  - A topic that was registered or deregistered through this hub is looked up only after the view
  *    contains that (view_note_write).
  *
@@ -18,11 +18,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/id.h"
 #include "common/kafka.h"
 #include "common/kafka_admin.h"
 #include "common/metrics.h"
+#include "hub/catalog.h"
 #include "hub/message_topics.h"
-#include "hub/owners.h"
 
 struct view;
 
@@ -60,10 +61,10 @@ struct view_metrics {
     struct counter *malformed;
 };
 
-/** `owners` is filled from subscriptions, without which they are not read; NULL: not wanted. */
+/** `catalog` is filled from subscriptions; NULL: they are not wanted, and not read. */
 struct view *view_new(const struct config *config, const struct kafka_names *names,
                       const struct kafka_layout *layout, struct message_topics *message_topics,
-                      struct owners *owners, const struct view_metrics *metrics,
+                      struct catalog *catalog, const struct view_metrics *metrics,
                       struct error *error);
 /** Waits must have been settled: view_stop first. */
 void view_free(struct view *view);
@@ -73,6 +74,9 @@ void view_stop(struct view *view);
 /** Whether the state topic has been read to its end once. Thread-safe. */
 bool view_is_loaded(struct view *view);
 
+/** Up to which events offset the view contains the state of the shard. Thread-safe. */
+int64_t view_folded(struct view *view, int32_t shard);
+
 /** Registered topics with a Kafka topic of their own. Thread-safe. */
 int64_t view_dedicated_count(struct view *view);
 
@@ -81,6 +85,26 @@ int64_t view_dedicated_count(struct view *view);
  * Thread-safe, never blocks.
  */
 void view_resolve(struct view *view, struct view_wait *wait);
+
+/** A topic as the API shows it. */
+struct view_topic_entry {
+    char id[ID_HEX_SIZE];
+    char *topic; /**< owned */
+    int64_t registered_at_ms;
+    const char *kafka_topic; /**< as long as the view's message_topics */
+    int32_t partition;
+};
+
+/**
+ * Topics that contain `filter` ("": all) in their order (of bytes), beginning behind `after` ("":
+ * with the first); at most `limit`. The caller ends each entry with view_topic_entry_fini.
+ * Thread-safe; does not hold up others, whatever the number of topics.
+ */
+size_t view_list_topics(struct view *view, const char *filter, const char *after,
+                        struct view_topic_entry *entries, size_t limit);
+/** The topic with that id; false: there is none. Thread-safe. */
+bool view_get_topic(struct view *view, const char *id, struct view_topic_entry *entry);
+void view_topic_entry_fini(struct view_topic_entry *entry);
 
 /** An event about topics was written at `offset` of `partition`: later questions shall see it. */
 void view_note_write(struct view *view, int32_t partition, int64_t offset);

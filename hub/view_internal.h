@@ -2,6 +2,7 @@
 #ifndef WEBSUB_HUB_VIEW_INTERNAL_H
 #define WEBSUB_HUB_VIEW_INTERNAL_H
 
+#include <bsd/sys/tree.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <uthash.h>
@@ -16,7 +17,10 @@ struct known_topic {
     struct view_topic at;
     int32_t shard;
     bool dedicated;
-    UT_hash_handle hh;
+    int64_t registered_at_ms;
+    char id[ID_HEX_SIZE];
+    UT_hash_handle hh, by_id;
+    RB_ENTRY(known_topic) by_topic;
     char topic[];
 };
 
@@ -29,11 +33,13 @@ struct shard {
     struct view_wait *waits;
 };
 
+RB_HEAD(topic_tree, known_topic);
+
 struct view {
     const struct config *config;
     const struct kafka_names *names;
     struct message_topics *message_topics;
-    struct owners *owners; /* or NULL */
+    struct catalog *catalog; /* or NULL */
     int32_t shard_count;
     rd_kafka_t *reader;
     rd_kafka_t *watermarks;
@@ -46,10 +52,16 @@ struct view {
     pthread_mutex_t lock; /* what follows */
     pthread_cond_t work;  /* for the end thread */
     bool work_pending;
-    struct known_topic *topics;
+    struct known_topic *topics, *topics_by_id;
+    struct topic_tree sorted;
     int64_t dedicated;
     struct shard *shards;
 };
+
+/** A topic that was added to, or is about to be taken out of, the table; call with the lock held.
+ */
+void view_index_topic(struct view *view, struct known_topic *known);
+void view_unindex_topic(struct view *view, struct known_topic *known);
 
 struct known_topic *view_find_topic(struct view *view, const char *topic);
 /** The partition of the topic's events and state. */

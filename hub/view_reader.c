@@ -14,6 +14,7 @@ static void forget_topic(struct view *view, const char *topic)
     struct known_topic *known = view_find_topic(view, topic);
     if (!known)
         return;
+    view_unindex_topic(view, known);
     HASH_DEL(view->topics, known);
     view->dedicated -= known->dedicated;
     free(known);
@@ -29,17 +30,25 @@ static void learn_topic(struct view *view, const struct topic_state *topic)
     known->shard = view_shard_of(view, topic->topic);
     known->dedicated = strcmp(topic->location.kafka_topic, view->names->pool) != 0;
     view->dedicated += known->dedicated;
+    known->registered_at_ms = topic->registered_at_ms;
     HASH_ADD_STR(view->topics, topic, known);
+    view_index_topic(view, known);
     view_wake_end_thread(view); /* to fetch metadata */
 }
 
-static void learn_owner(struct view *view, const char *key, size_t key_length,
-                        const struct state_record *record)
+static void on_subscription(void *context, int32_t partition, const char *key, size_t key_length,
+                            struct state_record *record)
 {
+    struct view *view = context;
     char id[ID_HEX_SIZE];
+    (void)partition;
+    if (!record->tombstone) {
+        catalog_set(view->catalog, record->value.subscription);
+        return;
+    }
     memcpy(id, key + key_length - (ID_HEX_SIZE - 1), ID_HEX_SIZE - 1);
     id[ID_HEX_SIZE - 1] = '\0';
-    owners_set(view->owners, id, record->tombstone ? NULL : record->value.subscription->owner);
+    catalog_remove(view->catalog, id);
 }
 
 static void on_record(void *context, int32_t partition, const char *key, size_t key_length,
@@ -48,8 +57,6 @@ static void on_record(void *context, int32_t partition, const char *key, size_t 
     struct view *view = context;
     if (record->kind == STATE_PROGRESS && !record->tombstone) {
         view->shards[partition].folded = record->value.progress;
-    } else if (record->kind == STATE_SUBSCRIPTION) {
-        learn_owner(view, key, key_length, record);
     } else if (record->kind == STATE_TOPIC) {
         const char *prefix = "topic:";
         char *topic = xstrndup(key + strlen(prefix), key_length - strlen(prefix));
@@ -64,7 +71,7 @@ static void on_record(void *context, int32_t partition, const char *key, size_t 
 static bool is_about_subscription(const rd_kafka_message_t *message)
 {
     static const char prefix[] = "subscription:";
-    return message->key_len > sizeof(prefix) - 1 &&
+    return !message->err && message->key_len > sizeof(prefix) - 1 &&
            memcmp(message->key, prefix, sizeof(prefix) - 1) == 0;
 }
 
@@ -73,13 +80,24 @@ static void take_message(struct view *view, const rd_kafka_message_t *message)
     if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         struct shard *shard = &view->shards[message->partition];
         if (!shard->loaded && atomic_fetch_sub(&view->not_loaded, 1) == 1)
-            log_info("hub.view_loaded", LOG_INT("topics", HASH_COUNT(view->topics)));
+            log_info("hub.view_loaded", LOG_INT("topics", HASH_COUNT(view->topics)),
+                     LOG_INT("subscriptions",
+                             view->catalog ? (int64_t)catalog_count(view->catalog) : -1));
         shard->loaded = true;
     } else if (message->err) {
         log_warning("hub.view_read_failed", LOG_STR("reason", rd_kafka_message_errstr(message)));
-    } else if (view->owners || !is_about_subscription(message)) {
+    } else if (!is_about_subscription(message)) {
         state_take_message(message, on_record, view, view->metrics.malformed);
     }
+}
+
+/** Subscriptions first, and without the view's lock: nothing in the view speaks of them but the
+ * progress, which must not be ahead of them, and others shall not wait while they are decoded. */
+static void take_subscriptions(struct view *view, rd_kafka_message_t **messages, size_t count)
+{
+    for (size_t i = 0; i < count && view->catalog; i++)
+        if (is_about_subscription(messages[i]))
+            state_take_message(messages[i], on_subscription, view, view->metrics.malformed);
 }
 
 /* @locality reader thread */
@@ -90,6 +108,7 @@ void *view_reader_main(void *context)
     rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(view->reader);
     while (!atomic_load(&view->stopping)) {
         size_t count = kafka_consume(queue, POLL_MS, messages, BATCH);
+        take_subscriptions(view, messages, count);
         pthread_mutex_lock(&view->lock);
         for (size_t i = 0; i < count; i++)
             take_message(view, messages[i]);

@@ -4,6 +4,7 @@ import pytest
 
 from harness import planted
 from harness.behaviours import Behaviour, answer
+from harness.commands import Commands
 from harness.history import History
 from harness.hub_client import HubClient
 from harness.ids import subscription_id
@@ -207,3 +208,23 @@ def test_dispatcher_that_is_killed_again_and_again_loses_nothing(letters_suite, 
     wait_for(lambda: {d.message_id for d in endpoint.deliveries()} >= wanted, "all others to arrive", 60)
     first_arrivals = list(dict.fromkeys(d.message_id for d in endpoint.deliveries()))
     assert first_arrivals == [i for s, i in sorted(confirmed.items()) if i in wanted], "the order"
+
+
+def test_dead_letter_is_delivered_once_more_when_an_operator_says_so(letters_suite, kafka_view, subscriber):
+    """At the offset that the letter names; as it was published, and nothing else comes again."""
+    hub, endpoint = letters_suite.hub(), subscriber.endpoint()
+    topic = register_topic(hub, "redelivered")
+    subscribe(hub, topic, endpoint, planted.secret())
+    endpoint.on_delivery = refuse_poison
+    bodies = [planted.payload("one"), planted.payload() + POISON, planted.payload("two")]
+    ids = publish(hub, topic, bodies)
+    letter = wait_letters(kafka_view, letters_suite, topic, endpoint, 1)[0]
+    endpoint.wait_bodies([bodies[0], bodies[2]])
+    partitions = int(letters_suite.settings["WEBSUB_KAFKA_PARTITIONS"])
+    commands = Commands(letters_suite, kafka_view, topic, partitions)
+    endpoint.on_delivery = answer(200)
+    commands.give("delivery.redeliver", endpoint, offset=int(letter.header("origin-offset")))
+    endpoint.wait_bodies([bodies[0], bodies[2], bodies[1]])
+    last = endpoint.deliveries()[-1]
+    assert last.message_id == ids[1] and last.is_signed_with(planted.secret())
+    commands.wait_state(endpoint, "nothing left to redeliver", lambda state: "redeliver" not in state)

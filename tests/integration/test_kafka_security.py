@@ -21,6 +21,7 @@ from harness.certificates import Authority
 from harness.kafka import KafkaBroker
 from harness.kafka_security import MutualTls, Plaintext, SaslSsl, as_items, as_setting
 from harness.kafka_view import KafkaView
+from harness.missed import MissedMessages, utc_now
 from harness.paths import REPOSITORY
 from harness.program import KINDS, run_to_end
 from harness.settle import subscribe
@@ -289,15 +290,19 @@ def test_documented_acls_are_enough(acl_kafka, acl_security, tmp_path, subscribe
         main_job_works(suite, subscriber)  # the pool
         hub, topic, endpoint = suite.hub(), new_topic("letters"), subscriber.endpoint()
         hub.register(topic).check_accepted()
-        subscribe(hub, topic, endpoint)
+        subscribe(hub, topic, endpoint, planted.secret())
+        since = utc_now()
         endpoint.on_delivery = answer(500)
         hub.publish(topic, planted.payload()).check_accepted()
+        missed = MissedMessages(hub, topic, endpoint, planted.secret())
+        assert missed.messages(since) == [planted.payload().decode()]
         view = KafkaView(acl_kafka.client)
         wait_for(
             lambda: view.record_counts(f"{PREFIX}dead-letters")[f"{PREFIX}dead-letters"], "a dead letter"
         )
         wait_for(lambda: view.record_counts(f"{PREFIX}attempts")[f"{PREFIX}attempts"], "an attempt on record")
         view.close()
+        assert missed.messages(since) == [planted.payload().decode()]
         endpoint.on_delivery = answer(200)
         hub.close()
         suite.terminate()  # commits offsets, which the next start fetches

@@ -47,6 +47,11 @@ static const struct {
     [EVENT_DELIVERY_RECOVERED] = {"delivery.recovered", CALLBACK | BASE},
     [EVENT_DELIVERY_GONE] = {"delivery.gone", CALLBACK | BASE},
     [EVENT_DELIVERY_RESUME] = {"delivery.resume", CALLBACK},
+    [EVENT_DELIVERY_PAUSE] = {"delivery.pause", CALLBACK | REQUEST_ID},
+    [EVENT_DELIVERY_MOVE] = {"delivery.move", CALLBACK | REQUEST_ID | OFFSET},
+    [EVENT_DELIVERY_REDELIVER] = {"delivery.redeliver", CALLBACK | REQUEST_ID | OFFSET},
+    [EVENT_DELIVERY_REDELIVERED] = {"delivery.redelivered", CALLBACK | OFFSET | BASE},
+    [EVENT_SUBSCRIPTION_DELETE] = {"subscription.delete", CALLBACK | REQUEST_ID},
 };
 
 static const struct {

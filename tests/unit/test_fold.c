@@ -12,7 +12,7 @@
 
 /* --- every event in every status --- */
 
-enum { NONE = -1, STATUS_COUNT = 5, BASE = 40, START = 7, LEASE_END = 500 * 1000 };
+enum { NONE = -1, STATUS_COUNT = 6, BASE = 40, START = 7, LEASE_END = 500 * 1000 };
 
 enum waiting { NOTHING_WAITS, SUBSCRIBE_WAITS, UNSUBSCRIBE_WAITS };
 
@@ -48,14 +48,16 @@ static struct subscription_state *make_state(int status, enum waiting waiting)
     s->lease_seconds = 300;
     s->lease_end_ms = LEASE_END;
     s->location.kafka_topic = strdup(KAFKA);
+    s->paused = status == SUBSCRIPTION_PAUSED;
     bool detached = status == SUBSCRIPTION_SUSPENDED || status == SUBSCRIPTION_LAPSED;
     s->position = (struct position){START, BASE, BASE, detached};
     return s;
 }
 
 /**
- * For each type of event what becomes of none, requested, active, suspended, lapsed and ending:
- *   .  ignored   R A S L E  changed, and now in that status   x  removed
+ * For each type of event what becomes of none, requested, active, suspended, lapsed, ending and
+ * paused:
+ *   .  ignored   R A S L E P  changed, and now in that status   x  removed
  */
 struct matrix {
     const char *title;
@@ -67,7 +69,7 @@ static char letter_of(enum fold_outcome outcome, const struct subscription_state
 {
     if (outcome == FOLD_IGNORED)
         return '.';
-    return outcome == FOLD_REMOVED ? 'x' : "RASLE"[s->status];
+    return outcome == FOLD_REMOVED ? 'x' : "RASLEP"[s->status];
 }
 
 /** Folds `event` into a state in each status and compares with `expected`, e.g. ".RASL.". */
@@ -127,24 +129,29 @@ static void test_every_event_in_every_status_while_nothing_waits(void **state)
         "nothing waits",
         NOTHING_WAITS,
         {
-            [EVENT_TOPIC_REGISTERED] = "......",
-            [EVENT_TOPIC_DEREGISTERED] = "......",
-            [EVENT_TOPIC_ENDED] = ".EEEx.",
-            [EVENT_SUBSCRIPTION_REQUESTED] = "RRASLE",
-            [EVENT_UNSUBSCRIPTION_REQUESTED] = "RRASLE",
-            [EVENT_SUBSCRIPTION_VERIFIED] = ".A....",
-            [EVENT_SUBSCRIPTION_REFUSED] = ".x....",
-            [EVENT_UNSUBSCRIPTION_VERIFIED] = "......",
-            [EVENT_SUBSCRIPTION_DENIED] = ".....x",
-            [EVENT_SUBSCRIPTION_EXPIRED] = "..LL..",
-            [EVENT_SUBSCRIPTION_FORGOTTEN] = "....x.",
-            [EVENT_DELIVERY_DETACHED] = "..ASL.",
-            [EVENT_DELIVERY_PROGRESSED] = "..ASL.",
-            [EVENT_DELIVERY_ATTACHED] = "..ASL.",
-            [EVENT_DELIVERY_SUSPENDED] = "..SSL.",
-            [EVENT_DELIVERY_RECOVERED] = "...A..",
-            [EVENT_DELIVERY_GONE] = "..xxx.",
-            [EVENT_DELIVERY_RESUME] = "..AS..",
+            [EVENT_TOPIC_REGISTERED] = ".......",
+            [EVENT_TOPIC_DEREGISTERED] = ".......",
+            [EVENT_TOPIC_ENDED] = ".EEEx.E",
+            [EVENT_SUBSCRIPTION_REQUESTED] = "RRASLEP",
+            [EVENT_UNSUBSCRIPTION_REQUESTED] = "RRASLEP",
+            [EVENT_SUBSCRIPTION_VERIFIED] = ".A.....",
+            [EVENT_SUBSCRIPTION_REFUSED] = ".x.....",
+            [EVENT_UNSUBSCRIPTION_VERIFIED] = ".......",
+            [EVENT_SUBSCRIPTION_DENIED] = ".....x.",
+            [EVENT_SUBSCRIPTION_EXPIRED] = "..LL..L",
+            [EVENT_SUBSCRIPTION_FORGOTTEN] = "....x..",
+            [EVENT_DELIVERY_DETACHED] = "..ASL.P",
+            [EVENT_DELIVERY_PROGRESSED] = "..ASL.P",
+            [EVENT_DELIVERY_ATTACHED] = "..ASL.P",
+            [EVENT_DELIVERY_SUSPENDED] = "..SSL.P",
+            [EVENT_DELIVERY_RECOVERED] = "...A...",
+            [EVENT_DELIVERY_GONE] = "..xxx.x",
+            [EVENT_DELIVERY_RESUME] = "..AS..A",
+            [EVENT_DELIVERY_PAUSE] = "..PP...",
+            [EVENT_DELIVERY_MOVE] = "..AS..P",
+            [EVENT_DELIVERY_REDELIVER] = "..AS..P",
+            [EVENT_DELIVERY_REDELIVERED] = ".......",
+            [EVENT_SUBSCRIPTION_DELETE] = ".EEEx.E",
         },
     };
     check_matrix(&matrix);
@@ -157,24 +164,29 @@ static void test_every_event_in_every_status_while_a_subscribe_request_waits(voi
         "a subscribe request waits",
         SUBSCRIBE_WAITS,
         {
-            [EVENT_TOPIC_REGISTERED] = "......",
-            [EVENT_TOPIC_DEREGISTERED] = "......",
-            [EVENT_TOPIC_ENDED] = ".EEEEE",
-            [EVENT_SUBSCRIPTION_REQUESTED] = "RRASLE",
-            [EVENT_UNSUBSCRIPTION_REQUESTED] = "RRASLE",
-            [EVENT_SUBSCRIPTION_VERIFIED] = ".AAAAA",
-            [EVENT_SUBSCRIPTION_REFUSED] = ".xASLE",
-            [EVENT_UNSUBSCRIPTION_VERIFIED] = "......",
-            [EVENT_SUBSCRIPTION_DENIED] = ".....R",
-            [EVENT_SUBSCRIPTION_EXPIRED] = "..LL..",
-            [EVENT_SUBSCRIPTION_FORGOTTEN] = "....R.",
-            [EVENT_DELIVERY_DETACHED] = "..ASL.",
-            [EVENT_DELIVERY_PROGRESSED] = "..ASL.",
-            [EVENT_DELIVERY_ATTACHED] = "..ASL.",
-            [EVENT_DELIVERY_SUSPENDED] = "..SSL.",
-            [EVENT_DELIVERY_RECOVERED] = "...A..",
-            [EVENT_DELIVERY_GONE] = "..RRR.",
-            [EVENT_DELIVERY_RESUME] = "..AS..",
+            [EVENT_TOPIC_REGISTERED] = ".......",
+            [EVENT_TOPIC_DEREGISTERED] = ".......",
+            [EVENT_TOPIC_ENDED] = ".EEEEEE",
+            [EVENT_SUBSCRIPTION_REQUESTED] = "RRASLEP",
+            [EVENT_UNSUBSCRIPTION_REQUESTED] = "RRASLEP",
+            [EVENT_SUBSCRIPTION_VERIFIED] = ".AAAAAP",
+            [EVENT_SUBSCRIPTION_REFUSED] = ".xASLEP",
+            [EVENT_UNSUBSCRIPTION_VERIFIED] = ".......",
+            [EVENT_SUBSCRIPTION_DENIED] = ".....R.",
+            [EVENT_SUBSCRIPTION_EXPIRED] = "..LL..L",
+            [EVENT_SUBSCRIPTION_FORGOTTEN] = "....R..",
+            [EVENT_DELIVERY_DETACHED] = "..ASL.P",
+            [EVENT_DELIVERY_PROGRESSED] = "..ASL.P",
+            [EVENT_DELIVERY_ATTACHED] = "..ASL.P",
+            [EVENT_DELIVERY_SUSPENDED] = "..SSL.P",
+            [EVENT_DELIVERY_RECOVERED] = "...A...",
+            [EVENT_DELIVERY_GONE] = "..RRR.R",
+            [EVENT_DELIVERY_RESUME] = "..AS..A",
+            [EVENT_DELIVERY_PAUSE] = "..PP...",
+            [EVENT_DELIVERY_MOVE] = "..AS..P",
+            [EVENT_DELIVERY_REDELIVER] = "..AS..P",
+            [EVENT_DELIVERY_REDELIVERED] = ".......",
+            [EVENT_SUBSCRIPTION_DELETE] = ".EEEE.E",
         },
     };
     check_matrix(&matrix);
@@ -187,24 +199,29 @@ static void test_every_event_in_every_status_while_an_unsubscribe_request_waits(
         "an unsubscribe request waits",
         UNSUBSCRIBE_WAITS,
         {
-            [EVENT_TOPIC_REGISTERED] = "......",
-            [EVENT_TOPIC_DEREGISTERED] = "......",
-            [EVENT_TOPIC_ENDED] = ".EEEEE",
-            [EVENT_SUBSCRIPTION_REQUESTED] = "RRASLE",
-            [EVENT_UNSUBSCRIPTION_REQUESTED] = "RRASLE",
-            [EVENT_SUBSCRIPTION_VERIFIED] = "......",
-            [EVENT_SUBSCRIPTION_REFUSED] = ".xASLE",
-            [EVENT_UNSUBSCRIPTION_VERIFIED] = ".xxxxx",
-            [EVENT_SUBSCRIPTION_DENIED] = ".....R",
-            [EVENT_SUBSCRIPTION_EXPIRED] = "..LL..",
-            [EVENT_SUBSCRIPTION_FORGOTTEN] = "....R.",
-            [EVENT_DELIVERY_DETACHED] = "..ASL.",
-            [EVENT_DELIVERY_PROGRESSED] = "..ASL.",
-            [EVENT_DELIVERY_ATTACHED] = "..ASL.",
-            [EVENT_DELIVERY_SUSPENDED] = "..SSL.",
-            [EVENT_DELIVERY_RECOVERED] = "...A..",
-            [EVENT_DELIVERY_GONE] = "..RRR.",
-            [EVENT_DELIVERY_RESUME] = "..AS..",
+            [EVENT_TOPIC_REGISTERED] = ".......",
+            [EVENT_TOPIC_DEREGISTERED] = ".......",
+            [EVENT_TOPIC_ENDED] = ".EEEEEE",
+            [EVENT_SUBSCRIPTION_REQUESTED] = "RRASLEP",
+            [EVENT_UNSUBSCRIPTION_REQUESTED] = "RRASLEP",
+            [EVENT_SUBSCRIPTION_VERIFIED] = ".......",
+            [EVENT_SUBSCRIPTION_REFUSED] = ".xASLEP",
+            [EVENT_UNSUBSCRIPTION_VERIFIED] = ".xxxxxx",
+            [EVENT_SUBSCRIPTION_DENIED] = ".....R.",
+            [EVENT_SUBSCRIPTION_EXPIRED] = "..LL..L",
+            [EVENT_SUBSCRIPTION_FORGOTTEN] = "....R..",
+            [EVENT_DELIVERY_DETACHED] = "..ASL.P",
+            [EVENT_DELIVERY_PROGRESSED] = "..ASL.P",
+            [EVENT_DELIVERY_ATTACHED] = "..ASL.P",
+            [EVENT_DELIVERY_SUSPENDED] = "..SSL.P",
+            [EVENT_DELIVERY_RECOVERED] = "...A...",
+            [EVENT_DELIVERY_GONE] = "..RRR.R",
+            [EVENT_DELIVERY_RESUME] = "..AS..A",
+            [EVENT_DELIVERY_PAUSE] = "..PP...",
+            [EVENT_DELIVERY_MOVE] = "..AS..P",
+            [EVENT_DELIVERY_REDELIVER] = "..AS..P",
+            [EVENT_DELIVERY_REDELIVERED] = ".......",
+            [EVENT_SUBSCRIPTION_DELETE] = ".EEEE.E",
         },
     };
     check_matrix(&matrix);
@@ -217,12 +234,12 @@ static void test_what_belongs_to_an_earlier_life_is_ignored_in_every_status(void
         enum event_type type;
         const char *outcome;
     } late[] = {
-        {EVENT_SUBSCRIPTION_VERIFIED, "......"},   {EVENT_SUBSCRIPTION_REFUSED, "......"},
-        {EVENT_UNSUBSCRIPTION_VERIFIED, "......"}, {EVENT_SUBSCRIPTION_EXPIRED, "......"},
-        {EVENT_SUBSCRIPTION_FORGOTTEN, "......"},  {EVENT_DELIVERY_DETACHED, "......"},
-        {EVENT_DELIVERY_PROGRESSED, "......"},     {EVENT_DELIVERY_ATTACHED, "......"},
-        {EVENT_DELIVERY_SUSPENDED, "......"},      {EVENT_DELIVERY_RECOVERED, "......"},
-        {EVENT_DELIVERY_GONE, "......"},
+        {EVENT_SUBSCRIPTION_VERIFIED, "......."},   {EVENT_SUBSCRIPTION_REFUSED, "......."},
+        {EVENT_UNSUBSCRIPTION_VERIFIED, "......."}, {EVENT_SUBSCRIPTION_EXPIRED, "......."},
+        {EVENT_SUBSCRIPTION_FORGOTTEN, "......."},  {EVENT_DELIVERY_DETACHED, "......."},
+        {EVENT_DELIVERY_PROGRESSED, "......."},     {EVENT_DELIVERY_ATTACHED, "......."},
+        {EVENT_DELIVERY_SUSPENDED, "......."},      {EVENT_DELIVERY_RECOVERED, "......."},
+        {EVENT_DELIVERY_GONE, "......."},
     };
     int wrong = 0;
     for (int waiting = NOTHING_WAITS; waiting <= UNSUBSCRIBE_WAITS; waiting++) {
@@ -250,6 +267,7 @@ static void test_what_is_due_follows_from_the_status(void **state)
         {SUBSCRIPTION_REQUESTED, INT64_MAX, EVENT_TYPE_COUNT},
         {SUBSCRIPTION_ACTIVE, LEASE_END, EVENT_SUBSCRIPTION_EXPIRED},
         {SUBSCRIPTION_SUSPENDED, LEASE_END, EVENT_SUBSCRIPTION_EXPIRED},
+        {SUBSCRIPTION_PAUSED, LEASE_END, EVENT_SUBSCRIPTION_EXPIRED},
         {SUBSCRIPTION_LAPSED, LEASE_END + 7000, EVENT_SUBSCRIPTION_FORGOTTEN},
         {SUBSCRIPTION_ENDING, INT64_MAX, EVENT_TYPE_COUNT},
     };

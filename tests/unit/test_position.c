@@ -1,7 +1,7 @@
 /* The decision where a subscription continues. That it is right is in test_position_model.c. */
 #include "tests/unit/unit.h"
 
-#include "dispatcher/position.h"
+#include "common/position.h"
 
 static void test_where_a_subscription_continues(void **state)
 {
@@ -36,10 +36,22 @@ static void test_where_a_subscription_continues(void **state)
     }
 }
 
+static void test_what_a_commit_was_made_with(void **state)
+{
+    (void)state;
+    assert_int_equal(position_parse_folded("1234", 4), 1234);
+    assert_int_equal(position_parse_folded("12345", 2), 12);
+    assert_int_equal(position_parse_folded("", 0), 0);
+    assert_int_equal(position_parse_folded(NULL, 0), 0);
+    assert_int_equal(position_parse_folded("somebody else's", 15), 0);
+    assert_int_equal(position_parse_folded("111111111111111111111111111111", 30), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_where_a_subscription_continues),
+        cmocka_unit_test(test_what_a_commit_was_made_with),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

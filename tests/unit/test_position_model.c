@@ -1,11 +1,12 @@
 /*
- * The claim of dispatcher/position.h, tried on random histories of one shard: resuming never skips
+ * The claim of common/position.h, tried on random histories of one shard: resuming never skips
  * a message that a subscription has not confirmed.
  *
  * In the model are: the events partition of the shard (folded by the real fold), one message
  * partition, one commit (offset, folded) in Kafka, an owner, and former owners that do not know
  * that they were replaced: they go on reading state, delivering, writing events and committing, at
- * any later time. Requests, verifications, lease ends, suspensions and crashes come in between.
+ * any later time. Requests, verifications, lease ends, suspensions, operators' commands and crashes
+ * come in between.
  *
  * What the owner does here is what the dispatcher must do:
  *   - it commits the least position of the subscriptions that its view of the state says are
@@ -21,7 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dispatcher/position.h"
+#include "common/position.h"
 #include "tests/unit/folding.h"
 #include "tests/unit/random.h"
 
@@ -79,7 +80,7 @@ static const char *const callbacks[SUBSCRIPTIONS] = {"https://0.example/", "http
 static bool is_verified(const struct subscription_state *s)
 {
     return s && (s->status == SUBSCRIPTION_ACTIVE || s->status == SUBSCRIPTION_SUSPENDED ||
-                 s->status == SUBSCRIPTION_LAPSED);
+                 s->status == SUBSCRIPTION_PAUSED || s->status == SUBSCRIPTION_LAPSED);
 }
 
 static int64_t first_unconfirmed(const struct world *world, int i)
@@ -133,6 +134,29 @@ static void append(struct world *world, int i, struct event event)
         event.type == EVENT_SUBSCRIPTION_VERIFIED)
         world->start[i] = event.offset;
     world->event_count++;
+}
+
+/**
+ * An operator's command. A move is a new beginning: what was confirmed from there on is to be
+ * delivered again.
+ */
+static void command(struct world *world, int i)
+{
+    static const enum event_type types[] = {EVENT_DELIVERY_MOVE, EVENT_DELIVERY_MOVE,
+                                            EVENT_DELIVERY_PAUSE, EVENT_DELIVERY_RESUME};
+    char id[ID_UUID_SIZE];
+    snprintf(id, sizeof(id), "%036u", ++world->requests);
+    struct event event = make_event(types[random_below(&world->random, ARRAY_COUNT(types))]);
+    event.request_id = id;
+    event.offset = random_below(&world->random, (uint32_t)world->end + 1);
+    int64_t number = world->event_count;
+    append(world, i, event);
+    const struct subscription_state *s = world->state[i];
+    if (event.type != EVENT_DELIVERY_MOVE || !s || s->position.base != number)
+        return;
+    world->start[i] = event.offset;
+    for (int64_t offset = event.offset; offset < world->end; offset++)
+        world->confirmed[i][offset] = false;
 }
 
 static void request(struct world *world, int i)
@@ -212,7 +236,8 @@ static void go_live(struct world *world, struct dispatcher *d)
 static void deliver(struct world *world, struct dispatcher *d, int i)
 {
     d->end = world->end;
-    if (!d->serves[i] || d->view[i]->status == SUBSCRIPTION_LAPSED)
+    if (!d->serves[i] || d->view[i]->status == SUBSCRIPTION_LAPSED ||
+        d->view[i]->status == SUBSCRIPTION_PAUSED)
         return;
     while (d->next[i] < d->end && !random_one_in(&world->random, 4)) {
         if (world->wanted[i][d->next[i]])
@@ -364,6 +389,8 @@ static void step(struct world *world)
     case 3:
         if (random_one_in(&world->random, 4))
             pass_time(world, i);
+        else if (random_one_in(&world->random, 4))
+            command(world, i);
         break;
     case 4:
     case 5:

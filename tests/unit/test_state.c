@@ -14,7 +14,7 @@
 #define CALLBACK      "https://bank.example/hooks/1"
 #define KAFKA         "websub-messages-births"
 
-enum { STATUS_COUNT = SUBSCRIPTION_ENDING + 1 };
+enum { STATUS_COUNT = SUBSCRIPTION_PAUSED + 1 };
 
 /* --- samples; they borrow their strings --- */
 
@@ -24,6 +24,7 @@ static const struct topic_state sample_topic = {
     .location = {TEXT(KAFKA), 3},
 };
 
+static struct redelivery_request sample_redeliveries[] = {{0, 70}, {123456789012, 3}};
 static struct pending_request sample_requests[2];
 
 static struct subscription_state sample(int status)
@@ -69,6 +70,16 @@ static struct subscription_state sample(int status)
     s.position = (struct position){123456789012, 99, 42, status == SUBSCRIPTION_SUSPENDED};
     if (status == SUBSCRIPTION_SUSPENDED || status == SUBSCRIPTION_ENDING)
         s.reason = TEXT("status 500");
+    s.commanded_by = TEXT("ops");
+    s.redeliver = sample_redeliveries;
+    s.redeliver_count = ARRAY_COUNT(sample_redeliveries);
+    memcpy(s.command, "01890a5d-ac96-774b-bcce-b302099a8057", ID_UUID_SIZE);
+    if (status == SUBSCRIPTION_PAUSED || status == SUBSCRIPTION_LAPSED) {
+        s.paused = true;
+        s.paused_at_ms = 1700000000888;
+        s.paused_by = TEXT("chief");
+        s.reason = TEXT("moves house");
+    }
     return s;
 }
 
@@ -122,6 +133,16 @@ static void assert_same(const struct subscription_state *a, const struct subscri
     assert_int_equal(a->lease_seconds, b->lease_seconds);
     assert_int_equal(a->lease_end_ms, b->lease_end_ms);
     assert_int_equal(a->resumed, b->resumed);
+    assert_int_equal(a->paused, b->paused);
+    assert_int_equal(a->paused_at_ms, b->paused_at_ms);
+    assert_same_string(a->paused_by, b->paused_by);
+    assert_string_equal(a->command, b->command);
+    assert_same_string(a->commanded_by, b->commanded_by);
+    assert_int_equal(a->redeliver_count, b->redeliver_count);
+    for (size_t i = 0; i < a->redeliver_count; i++) {
+        assert_int_equal(a->redeliver[i].offset, b->redeliver[i].offset);
+        assert_int_equal(a->redeliver[i].command, b->redeliver[i].command);
+    }
     assert_same_string(a->reason, b->reason);
     assert_same_location(&a->location, &b->location);
     assert_int_equal(a->position.offset, b->position.offset);
@@ -209,7 +230,8 @@ static void assert_refused_with(const char *key, const char *record, const char 
 static void test_subscriptions_of_every_status_come_back_as_they_were(void **state)
 {
     (void)state;
-    static const char *const names[] = {"requested", "active", "suspended", "lapsed", "ending"};
+    static const char *const names[] = {"requested", "active", "suspended",
+                                        "lapsed",    "ending", "paused"};
     for (int status = 0; status < STATUS_COUNT; status++) {
         struct subscription_state s = sample(status);
         assert_string_equal(subscription_status_name(s.status), names[status]);
@@ -439,11 +461,12 @@ static void test_what_a_record_must_carry_may_not_be_missing(void **state)
 static void test_badly_typed_members_are_refused(void **state)
 {
     (void)state;
-    static const char *const strings[] = {"topic",  "callback", "status",      "secret",
-                                          "method", "reason",   "kafka_topic", "secret_key"};
+    static const char *const strings[] = {"topic",   "callback",     "status",      "secret",
+                                          "method",  "reason",       "kafka_topic", "secret_key",
+                                          "command", "commanded_by", "paused_by"};
     static const char *const integers[] = {
         "v",      "created_at", "verified_at", "lease_seconds", "lease_end",
-        "offset", "set",        "base",        "partition"};
+        "offset", "set",        "base",        "partition",     "paused_at"};
     char *key = sample_key();
     for (int status = 0; status < STATUS_COUNT; status++) {
         struct subscription_state s = sample(status);
@@ -487,6 +510,20 @@ static void test_values_out_of_range_are_refused(void **state)
         {"pending", "null"},
         {"pending", "{}"},
         {"pending", "\"x\""},
+        {"command", "\"\""},
+        {"command", "\"01890a5d-ac96-774b-bcce-b302099a805\""},
+        {"paused_at", "-1"},
+        {"redeliver", "null"},
+        {"redeliver", "{}"},
+        {"redeliver", "[]"},
+        {"redeliver", "[1]"},
+        {"redeliver", "[[1]]"},
+        {"redeliver", "[[1,2,3]]"},
+        {"redeliver", "[[1,\"2\"]]"},
+        {"redeliver", "[[-1,2]]"},
+        {"redeliver", "[[1,-2]]"},
+        {"redeliver", "[[1,2],[1,3]]"},
+        {"redeliver", "[[2,2],[1,3]]"},
     };
     char *key = sample_key();
     struct subscription_state s = sample(SUBSCRIPTION_ACTIVE);
@@ -575,6 +612,35 @@ static void test_lists_of_pending_requests_that_are_none_are_refused(void **stat
     free(key);
 }
 
+/* --- operators' commands --- */
+
+static void test_a_paused_one_without_a_pause_is_refused(void **state)
+{
+    (void)state;
+    struct subscription_state s = sample(SUBSCRIPTION_PAUSED);
+    char *text = encode(&s), *key = sample_key();
+    assert_refused_with(key, text, "paused_at", NULL);
+    free(text);
+    free(key);
+}
+
+static void test_more_redeliveries_than_can_wait_are_refused(void **state)
+{
+    (void)state;
+    static struct redelivery_request many[STATE_MAX_REDELIVERIES + 1];
+    struct subscription_state s = sample(SUBSCRIPTION_ACTIVE);
+    for (int i = 0; i <= STATE_MAX_REDELIVERIES; i++)
+        many[i] = (struct redelivery_request){INT64_MAX - STATE_MAX_REDELIVERIES + i, INT64_MAX};
+    s.redeliver = many;
+    s.redeliver_count = STATE_MAX_REDELIVERIES;
+    assert_round_trip(&s);
+    s.redeliver_count++;
+    char *text = encode(&s), *key = sample_key();
+    assert_refused("too many", key, text);
+    free(text);
+    free(key);
+}
+
 /* --- damage --- */
 
 static void test_truncated_records_are_refused(void **state)
@@ -658,6 +724,8 @@ int main(void)
         cmocka_unit_test(test_times_without_end_are_refused),
         cmocka_unit_test(test_malformed_pending_requests_are_refused),
         cmocka_unit_test(test_lists_of_pending_requests_that_are_none_are_refused),
+        cmocka_unit_test(test_a_paused_one_without_a_pause_is_refused),
+        cmocka_unit_test(test_more_redeliveries_than_can_wait_are_refused),
         cmocka_unit_test(test_truncated_records_are_refused),
         cmocka_unit_test(test_damaged_records_are_refused_or_still_make_sense),
     };

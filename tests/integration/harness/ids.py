@@ -10,3 +10,7 @@ def subscription_id(topic: str, callback: str) -> str:
 def partition_of(key: str, partitions: int) -> int:
     """Where records with this key lie."""
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") % partitions
+
+
+def topic_id(topic: str) -> str:
+    return hashlib.sha256(topic.encode()).hexdigest()[:32]

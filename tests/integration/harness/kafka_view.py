@@ -97,6 +97,11 @@ class KafkaView:
         records = self.records(topic, key)
         return records[-1].json if records and records[-1].value is not None else None
 
+    def delete_before(self, topic: str, partition: int, offset: int) -> None:
+        """As if their retention had passed."""
+        at = TopicPartition(topic, partition, offset)
+        self._admin.delete_records([at], request_timeout=_TIMEOUT)[at].result(_TIMEOUT)
+
     def produce(self, topic: str, partition: int, key: str, value: bytes) -> None:
         """Writes one record, and returns when Kafka has it."""
         failures: list[object] = []

@@ -21,14 +21,15 @@
  * worst that it does is to set the shard back, until the owner's next commit: duplicates after a
  * crash in that moment, never a gap.
  *
- * And a commit is only read with a state at least as new as its own (takeover.c, go_live): an older
- * view could take a subscription for covered that the committer already knew to be detached.
+ * And a commit is only read with a state at least as new as its own (takeover.c, go_live; the hub's
+ * positions.c): an older view could take a subscription for covered that the committer already knew
+ * to be detached.
  *
  * Why nothing depends on offsets that Kafka forgets: without a commit the position in state is
  * used. Owners also commit again now and then what did not move.
  */
-#ifndef WEBSUB_DISPATCHER_POSITION_H
-#define WEBSUB_DISPATCHER_POSITION_H
+#ifndef WEBSUB_COMMON_POSITION_H
+#define WEBSUB_COMMON_POSITION_H
 
 #include "common/state.h"
 
@@ -36,6 +37,10 @@ struct shard_commit {
     int64_t offset; /**< -1: there is none */
     int64_t folded;
 };
+
+/** `folded` from the metadata of a committed offset; 0 when it is not ours: then it covers nothing.
+ */
+int64_t position_parse_folded(const void *metadata, size_t length);
 
 /** The offset of the next message to deliver. */
 int64_t position_resume(const struct position *position, const struct shard_commit *commit);

@@ -1,4 +1,15 @@
-#include "dispatcher/position.h"
+#include "common/position.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int64_t position_parse_folded(const void *metadata, size_t length)
+{
+    char text[24] = "";
+    if (metadata && length < sizeof(text))
+        memcpy(text, metadata, length);
+    return strtoll(text, NULL, 10);
+}
 
 int64_t position_resume(const struct position *position, const struct shard_commit *commit)
 {

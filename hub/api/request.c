@@ -1,0 +1,138 @@
+#include "hub/api/request.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/id.h"
+#include "common/log.h"
+#include "common/panic.h"
+
+static const char *title_of(unsigned status)
+{
+    switch (status) {
+    case 400:
+        return "Bad request";
+    case 401:
+        return "Unauthorized";
+    case 403:
+        return "Forbidden";
+    case 404:
+        return "Not found";
+    case 405:
+        return "Method not allowed";
+    case 409:
+        return "Conflict";
+    case 429:
+        return "Too many requests";
+    default:
+        return "Service unavailable";
+    }
+}
+
+static void respond(struct http_request *http, unsigned status, const char *type, json_t *body)
+{
+    char *text = json_dumps(body, JSON_COMPACT);
+    ENSURE(text != NULL);
+    json_decref(body);
+    http_respond(http, status, type, text, strlen(text));
+    free(text);
+}
+
+void api_respond(struct api_request *request, unsigned status, json_t *body)
+{
+    respond(request->http, status, "application/json", body);
+}
+
+void api_respond_problem(struct http_request *http, unsigned status, const char *parameter,
+                         const char *detail)
+{
+    json_t *problem = json_pack("{s:s, s:i, s:s}", "title", title_of(status), "status", (int)status,
+                                "detail", detail);
+    ENSURE(problem != NULL);
+    if (parameter)
+        json_object_set_new(problem, "parameter", json_string(parameter));
+    if (status == 503)
+        http_response_header(http, "Retry-After", "1");
+    respond(http, status, "application/problem+json", problem);
+}
+
+void api_problem(struct api_request *request, unsigned status, const char *parameter,
+                 const char *format, ...)
+{
+    char detail[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(detail, sizeof(detail), format, arguments);
+    va_end(arguments);
+    log_info("api.refused", LOG_INT("status", status), LOG_STR("path", request->route->path),
+             LOG_STR("parameter", parameter), LOG_STR("reason", detail));
+    api_respond_problem(request->http, status, parameter, detail);
+}
+
+bool api_take_integer(struct api_request *request, const char *name, int64_t min, int64_t max,
+                      int64_t fallback, int64_t *value)
+{
+    const char *text = form_get(&request->query, name);
+    *value = fallback;
+    if (!text)
+        return true;
+    errno = 0;
+    long long number = strtoll(text, NULL, 10);
+    if (*text && strspn(text, "0123456789") == strlen(text) && errno == 0 && number >= min &&
+        number <= max) {
+        *value = number;
+        return true;
+    }
+    api_problem(request, 400, name, "must be an integer from %lld to %lld", (long long)min,
+                (long long)max);
+    return false;
+}
+
+bool api_take_choice(struct api_request *request, const char *name, const char *const *choices,
+                     int *index)
+{
+    const char *text = form_get(&request->query, name);
+    *index = -1;
+    if (!text)
+        return true;
+    for (int i = 0; choices[i]; i++) {
+        if (strcmp(choices[i], text) == 0) {
+            *index = i;
+            return true;
+        }
+    }
+    api_problem(request, 400, name, "is none of the values that it may have");
+    return false;
+}
+
+bool api_may_see(const struct api_request *request, const char *owner)
+{
+    return request->is_operator ||
+           (owner && request->identity && strcmp(owner, request->identity->name) == 0);
+}
+
+json_t *api_time(int64_t wall_ms)
+{
+    char text[CLOCK_TIMESTAMP_SIZE];
+    if (wall_ms <= 0)
+        return json_null();
+    clock_format(wall_ms, text);
+    return json_string(text);
+}
+
+bool api_is_subscription_id(const char *text)
+{
+    return strlen(text) == ID_HEX_SIZE - 1 && strspn(text, "0123456789abcdef") == ID_HEX_SIZE - 1;
+}
+
+char *api_base64(const void *bytes, size_t length)
+{
+    char *text = xmalloc((length + 2) / 3 * 4 + 1);
+    EVP_EncodeBlock((unsigned char *)text, bytes, (int)length);
+    return text;
+}

@@ -1,0 +1,179 @@
+/* Which messages are on a page of missed ones, and how the answer looks. */
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hub/missed_answer.h"
+#include "hub/missed_page.h"
+
+static struct message_head head(int64_t offset, int64_t published_at_ms)
+{
+    struct message_head made = {
+        .offset = offset, .published_at_ms = published_at_ms, .dead_lettered_at_ms = 5000};
+    snprintf(made.id, sizeof(made.id), "id-%lld", (long long)published_at_ms);
+    return made;
+}
+
+/* Messages at 100, 110, … 190 (offsets 10 … 19); letters at 95, 110 + 5, 195 (offsets 0, 1, 2). */
+static void fill_letters(struct missed_page *page)
+{
+    static const int64_t times[] = {95, 115, 195};
+    for (int i = 2; i >= 0; i--) {
+        struct message_head letter = head(i, times[i]);
+        assert_true(missed_page_add_letter(page, &letter));
+    }
+    missed_page_sort(page);
+}
+
+/** The page's offsets, letters negative (less one), as text. */
+static void make(struct missed_page *page, char *text, size_t size)
+{
+    bool stopped = false;
+    text[0] = '\0';
+    fill_letters(page);
+    for (int i = 0; i < 10 && !stopped; i++) {
+        struct message_head message = head(10 + i, 100 + 10 * i);
+        size_t before = page->item_count;
+        enum message_verdict verdict = missed_page_judge(page, &message);
+        stopped = verdict == MESSAGE_STOP;
+        bool added = page->item_count > before && !page->items[page->item_count - 1].is_letter;
+        assert_int_equal(verdict == MESSAGE_TAKE, added);
+    }
+    if (!stopped)
+        missed_page_finish(page);
+    for (size_t i = 0; i < page->item_count; i++) {
+        char one[16];
+        snprintf(one, sizeof(one), "%s%s%lld", i ? " " : "", page->items[i].is_letter ? "L" : "",
+                 (long long)page->items[i].offset);
+        strncat(text, one, size - strlen(text) - 1);
+    }
+}
+
+static void test_pages(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t since, skip, count;
+        const char *items;
+    } cases[] = {
+        {0, 0, 100, "L0 10 11 L1 12 13 14 15 16 17 18 19 L2"},
+        {0, 0, 13, "L0 10 11 L1 12 13 14 15 16 17 18 19 L2"},
+        {0, 0, 12, "L0 10 11 L1 12 13 14 15 16 17 18 19"},
+        {0, 12, 12, "L2"},
+        {0, 13, 12, ""},
+        {0, 1000000, 12, ""},
+        {0, 0, 1, "L0"},
+        {0, 1, 1, "10"},
+        {0, 0, 4, "L0 10 11 L1"},
+        {0, 4, 4, "12 13 14 15"},
+        {0, 8, 4, "16 17 18 19"},
+        {0, 3, 2, "L1 12"},
+        {110, 0, 3, "11 L1 12"},
+        {115, 0, 3, "L1 12 13"},
+        {116, 0, 3, "12 13 14"},
+        {190, 0, 3, "19 L2"},
+        {196, 0, 3, ""},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct missed_page page = {
+            .since_ms = cases[i].since, .skip = cases[i].skip, .count = cases[i].count};
+        char text[256];
+        make(&page, text, sizeof(text));
+        if (strcmp(text, cases[i].items) != 0)
+            fail_msg("case %zu: %s", i, text);
+        for (int64_t offset = 0; offset < 3; offset++) {
+            char letter[8];
+            snprintf(letter, sizeof(letter), "L%d", (int)offset);
+            assert_int_equal(missed_page_has_letter(&page, offset), strstr(text, letter) != NULL);
+        }
+        missed_page_fini(&page);
+    }
+}
+
+static void test_a_message_is_on_the_pages_once(void **state)
+{
+    (void)state;
+    struct missed_page page = {.count = 10};
+    struct message_head letter = head(0, 100), again = head(1, 100), message = head(10, 100);
+    missed_page_add_letter(&page, &letter);
+    missed_page_add_letter(&page, &again);
+    missed_page_sort(&page);
+    assert_int_equal(missed_page_judge(&page, &message), MESSAGE_PASS_OVER);
+    strcpy(message.id, "another");
+    assert_int_equal(missed_page_judge(&page, &message), MESSAGE_TAKE);
+    missed_page_finish(&page);
+    assert_int_equal(page.item_count, 2);
+    missed_page_fini(&page);
+}
+
+static void test_letters_of_an_earlier_subscription_are_not_meant(void **state)
+{
+    (void)state;
+    struct missed_page page = {.count = 10, .subscribed_at_ms = 5001};
+    struct message_head letter = head(0, 100);
+    assert_true(missed_page_add_letter(&page, &letter));
+    missed_page_sort(&page);
+    missed_page_finish(&page);
+    assert_int_equal(page.item_count, 0);
+    missed_page_fini(&page);
+}
+
+static void test_too_many_letters(void **state)
+{
+    (void)state;
+    struct missed_page page = {.count = 1, .since_ms = 1};
+    for (int i = 0; i < MISSED_MAX_LETTERS; i++) {
+        struct message_head letter = head(i, i + 1);
+        assert_true(missed_page_add_letter(&page, &letter));
+    }
+    struct message_head one_more = head(MISSED_MAX_LETTERS, MISSED_MAX_LETTERS + 1);
+    assert_false(missed_page_add_letter(&page, &one_more));
+    struct message_head too_old = head(MISSED_MAX_LETTERS, 0);
+    assert_true(missed_page_add_letter(&page, &too_old));
+    missed_page_fini(&page);
+}
+
+static void test_answer(void **state)
+{
+    (void)state;
+    struct missed_item items[] = {{true, 3}, {false, 3}, {false, 5}, {false, 6}, {false, 7}};
+    const struct missed_page page = {.items = items, .item_count = ARRAY_COUNT(items)};
+    struct message_row rows[] = {
+        {.head = {.offset = 3, .published_at_ms = 0, .body_length = 2}, .body = "{}"},
+        {.head = {.offset = 5, .published_at_ms = 1, .body_length = 3}, .body = "\xff\x00\xfe"},
+        {.head = {.offset = 7, .published_at_ms = 1769860800123, .body_length = 9},
+         .body = "\"\xc3\xa4\n\0</b>"},
+    };
+    struct message_row letter = {.head = {.offset = 3, .body_length = 0}, .body = ""};
+    const struct message_read messages = {.rows = rows, .count = ARRAY_COUNT(rows)};
+    const struct message_read letters = {.rows = &letter, .count = 1};
+    size_t length;
+    char *answer = missed_answer_make(&page, &messages, &letters, &length);
+    static const char expected[] =
+        "{\"failedcontents\":["
+        "{\"message\":\"\",\"timestamp\":\"1970-01-01T00:00:00.000Z\"},"
+        "{\"message\":\"{}\",\"timestamp\":\"1970-01-01T00:00:00.000Z\"},"
+        "{\"message\":\"/wD+\",\"timestamp\":\"1970-01-01T00:00:00.001Z\"},"
+        "{\"message\":\"\\\"\xc3\xa4\\n\\u0000</b>\",\"timestamp\":\"2026-01-31T12:00:00.123Z\"}]}";
+    assert_string_equal(answer, expected);
+    assert_int_equal(length, strlen(expected));
+    free(answer);
+    const struct missed_page none = {0};
+    answer = missed_answer_make(&none, &messages, &letters, &length);
+    assert_string_equal(answer, "{\"failedcontents\":[]}");
+    free(answer);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_pages),
+        cmocka_unit_test(test_a_message_is_on_the_pages_once),
+        cmocka_unit_test(test_letters_of_an_earlier_subscription_are_not_meant),
+        cmocka_unit_test(test_too_many_letters),
+        cmocka_unit_test(test_answer),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
