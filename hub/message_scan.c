@@ -8,7 +8,7 @@
 #include "common/panic.h"
 #include "hub/message_row.h"
 
-enum { POLL_MS = 5, NUDGE_MS = 1000, LOOK_UP_MS = 3000, BATCH = 512 };
+enum { POLL_MS = 5, NUDGE_MS = 1000, LOOK_UP_MS = 3000, RETRY_MS = 50, BATCH = 512 };
 
 struct message_scanner {
     const struct config *config;
@@ -57,14 +57,9 @@ void message_scanner_free(struct message_scanner *scanner)
 
 /* --- the range --- */
 
-/**
- * The offset of the first record that Kafka got at `ms` or later; RD_KAFKA_OFFSET_END: there is
- * none. `ms` may be RD_KAFKA_OFFSET_END too: the end of the partition.
- * (rd_kafka_query_watermark_offsets waits for a broker that does not answer for far longer than it
- * is told to.)
- */
-static int look_up(struct message_scanner *scanner, const struct message_read *read, int64_t ms,
-                   int timeout_ms, int64_t *offset, struct error *error)
+static rd_kafka_resp_err_t ask_offset(struct message_scanner *scanner,
+                                      const struct message_read *read, int64_t ms, int timeout_ms,
+                                      int64_t *offset)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_t *at =
@@ -75,6 +70,27 @@ static int look_up(struct message_scanner *scanner, const struct message_read *r
         code = at->err;
     *offset = at->offset;
     rd_kafka_topic_partition_list_destroy(list);
+    return code;
+}
+
+/**
+ * The offset of the first record that Kafka got at `ms` or later; RD_KAFKA_OFFSET_END: there is
+ * none. `ms` may be RD_KAFKA_OFFSET_END too: the end of the partition.
+ * (rd_kafka_query_watermark_offsets waits for a broker that does not answer for far longer than it
+ * is told to.)
+ */
+static int look_up(struct message_scanner *scanner, const struct message_read *read, int64_t ms,
+                   int64_t *offset, struct error *error)
+{
+    int64_t deadline = clock_monotonic_ms() + LOOK_UP_MS, left = LOOK_UP_MS;
+    rd_kafka_resp_err_t code;
+    for (;;) {
+        code = ask_offset(scanner, read, ms, (int)left, offset);
+        left = deadline - clock_monotonic_ms() - RETRY_MS;
+        if (code == RD_KAFKA_RESP_ERR_NO_ERROR || left <= 0 || atomic_load(scanner->stopping))
+            break;
+        clock_sleep_ms(RETRY_MS); /* the partition may be about to have another leader */
+    }
     return code == RD_KAFKA_RESP_ERR_NO_ERROR ? 0 : kafka_error(error, code, "where messages are");
 }
 
@@ -82,9 +98,8 @@ static int find_range(struct message_scanner *scanner, const struct message_read
                       int64_t *from, int64_t *to, struct error *error)
 {
     int64_t since = 0;
-    if (look_up(scanner, read, RD_KAFKA_OFFSET_END, LOOK_UP_MS, to, error) != 0 ||
-        (read->from_ms > 0 &&
-         look_up(scanner, read, read->from_ms, LOOK_UP_MS, &since, error) != 0))
+    if (look_up(scanner, read, RD_KAFKA_OFFSET_END, to, error) != 0 ||
+        (read->from_ms > 0 && look_up(scanner, read, read->from_ms, &since, error) != 0))
         return -1;
     *from = since < 0 ? *to : read->from > since ? read->from : since;
     if (read->to >= 0 && read->to < *to)
@@ -160,9 +175,8 @@ static bool take_message(struct message_read *read, const rd_kafka_message_t *me
  * else wakes its thread: a request does. */
 static void nudge(struct message_scanner *scanner, const struct message_read *read)
 {
-    struct error error;
     int64_t end;
-    look_up(scanner, read, RD_KAFKA_OFFSET_END, NUDGE_MS, &end, &error);
+    ask_offset(scanner, read, RD_KAFKA_OFFSET_END, NUDGE_MS, &end);
 }
 
 static int scan(struct message_scanner *scanner, struct message_read *read, int64_t to,
