@@ -119,6 +119,17 @@ def test_bytes_that_are_no_text_come_in_base64(running, subscriber):
     assert missed.messages(since) == [base64.b64encode(body).decode()]
 
 
+def test_page_that_would_be_too_large_is_refused_and_smaller_ones_are_complete(running, subscriber):
+    missed, endpoint, since = subscribed(running, subscriber)
+    endpoint.on_delivery = answer(500)
+    bodies = [planted.payload(f"{number} ") + b"x" * 1_000_000 for number in range(36)]
+    for body in bodies:
+        missed.hub.publish(missed.topic, body).check_accepted()
+    refusal = missed.ask(since, 0, 1000).check_denied(413)
+    assert refusal.reason.startswith("messageCount")
+    assert missed.messages(since, count=15) == [body.decode() for body in bodies]
+
+
 def test_whatever_is_tampered_with_is_refused_alike(running, subscriber):
     missed, endpoint, since = subscribed(running, subscriber)
     other, *_ = subscribed(running, subscriber, "other")
