@@ -89,7 +89,7 @@ static void on_found(void *context, const struct commit_request *request, const 
     known = xcalloc(1, sizeof(*known));
     strcpy(known->key, key);
     known->commit = *commit;
-    known->at_ms = request->sent_ms;
+    known->at_ms = clock_monotonic_ms(); /* not when it was asked for: answers can take long */
     HASH_ADD_STR(positions->known, key, known);
 }
 
