@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base64.h"
 #include "common/panic.h"
 
 enum { NONCE = 12, MOSIP_NONCE = 16, TAG = 16 };
@@ -24,13 +25,6 @@ static void bytes_free(struct bytes *bytes)
 }
 
 /* --- base64 --- */
-
-static char *encode(const unsigned char *data, size_t length)
-{
-    char *text = xmalloc((length + 2) / 3 * 4 + 1);
-    EVP_EncodeBlock((unsigned char *)text, data, (int)length);
-    return text;
-}
 
 /**
  * OpenSSL's decoder overlooks blanks, padding in the middle and stray bits; only what it would
@@ -50,7 +44,7 @@ static int decode(const char *text, struct bytes *out)
         return -1;
     }
     out->length -= (text[length - 1] == '=') + (text[length - 2] == '=');
-    char *again = encode(data, out->length);
+    char *again = base64_encode(data, out->length);
     bool same = strcmp(again, text) == 0;
     OPENSSL_cleanse(again, strlen(again));
     free(again);
@@ -90,7 +84,7 @@ char *secret_cipher_seal(const struct secret_cipher_key *key, const char *owner,
     ENSURE(EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, TAG, ciphertext + plain_length) ==
            1);
     EVP_CIPHER_CTX_free(context);
-    char *text = encode(sealed, size);
+    char *text = base64_encode(sealed, size);
     free(sealed);
     return text;
 }

@@ -1,12 +1,10 @@
 #include "hub/missed_answer.h"
 
-#include <limits.h>
-#include <openssl/evp.h>
 #include <stdlib.h>
 
+#include "common/base64.h"
 #include "common/clock.h"
 #include "common/json.h"
-#include "common/panic.h"
 #include "common/utf8.h"
 
 static json_t *make_message(const struct message_row *row)
@@ -14,10 +12,8 @@ static json_t *make_message(const struct message_row *row)
     size_t length = row->head.body_length;
     if (utf8_valid(row->body, length))
         return json_stringn(row->body, length);
-    ENSURE(length < INT_MAX / 2);
-    unsigned char *base64 = xmalloc((length + 2) / 3 * 4 + 1);
-    int size = EVP_EncodeBlock(base64, (const unsigned char *)row->body, (int)length);
-    json_t *message = json_stringn((const char *)base64, (size_t)size);
+    char *base64 = base64_encode(row->body, length);
+    json_t *message = json_string(base64);
     free(base64);
     return message;
 }
