@@ -7,6 +7,7 @@
 #include "common/audit.h"
 #include "common/clock.h"
 #include "common/container.h"
+#include "hub/auth/http_authentication.h"
 #include "hub/router.h"
 
 /* --- the parts --- */
@@ -107,18 +108,10 @@ void admission_deny(struct operation_request *request, unsigned status, const ch
 
 /* --- who --- */
 
-static void add_challenge(void *context, const char *value)
-{
-    http_response_header(context, "WWW-Authenticate", value);
-}
-
 static void refuse_unknown(struct operation_request *request, enum auth_outcome outcome)
 {
     struct authentication *authentication = &request->authentication;
-    bool token = !(authentication->credentials.kinds & CREDENTIALS_PASSWORD);
-    authenticator_challenge(request->hub->authenticator,
-                            outcome == AUTH_REFUSED && token ? authentication->reason : NULL,
-                            add_challenge, request->http);
+    http_challenge(request->hub->authenticator, authentication, outcome, request->http);
     router_identify(request);
     admission_deny(request, 401, authentication->reason);
 }
@@ -143,7 +136,6 @@ static void on_authenticated(struct authentication *authentication, enum auth_ou
 void admission_authenticate(struct operation_request *request,
                             void (*next)(struct operation_request *request))
 {
-    struct http_request *http = request->http;
     struct authentication *authentication = &request->authentication;
     if (!request->hub->authenticator) {
         next(request);
@@ -151,15 +143,7 @@ void admission_authenticate(struct operation_request *request,
     }
     request->next = next;
     authentication->done = on_authenticated;
-    const char *problem =
-        credentials_read(&authentication->credentials, http_request_header(http, "Authorization"),
-                         http_request_header(http, "Cookie"), http_request_client_name(http));
-    if (problem) {
-        snprintf(authentication->reason, sizeof(authentication->reason), "%s", problem);
-        refuse_unknown(request, AUTH_REFUSED);
-        return;
-    }
-    authenticator_start(request->hub->authenticator, authentication);
+    http_authenticate(request->hub->authenticator, authentication, request->http);
 }
 
 /* --- how fast --- */

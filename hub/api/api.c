@@ -7,6 +7,7 @@
 #include "common/panic.h"
 #include "hub/api/openapi.h"
 #include "hub/api/request.h"
+#include "hub/auth/http_authentication.h"
 
 static const char prefix[] = "/api/v1/";
 
@@ -121,11 +122,6 @@ static void go_on(struct api_request *request)
         request->route->handle(request);
 }
 
-static void add_challenge(void *http, const char *value)
-{
-    http_response_header(http, "WWW-Authenticate", value);
-}
-
 /* @locality any thread */
 static void on_authenticated(struct authentication *authentication, enum auth_outcome outcome)
 {
@@ -133,9 +129,7 @@ static void on_authenticated(struct authentication *authentication, enum auth_ou
     if (outcome == AUTH_UNAVAILABLE) {
         api_problem(request, 503, NULL, "%s", authentication->reason);
     } else if (outcome != AUTH_GRANTED) {
-        authenticator_challenge(request->hub->authenticator,
-                                outcome == AUTH_MISSING ? NULL : authentication->reason,
-                                add_challenge, request->http);
+        http_challenge(request->hub->authenticator, authentication, outcome, request->http);
         api_problem(request, 401, NULL, "%s", authentication->reason);
     } else {
         request->identity = authentication->identity;
@@ -147,21 +141,13 @@ static void on_authenticated(struct authentication *authentication, enum auth_ou
 
 static void authenticate(struct api_request *request)
 {
-    struct http_request *http = request->http;
-    struct authentication *authentication = &request->authentication;
     if (!request->hub->authenticator) {
         request->is_operator = true;
         go_on(request);
         return;
     }
-    authentication->done = on_authenticated;
-    const char *problem =
-        credentials_read(&authentication->credentials, http_request_header(http, "Authorization"),
-                         http_request_header(http, "Cookie"), http_request_client_name(http));
-    if (problem)
-        api_problem(request, 401, NULL, "%s", problem);
-    else
-        authenticator_start(request->hub->authenticator, authentication);
+    request->authentication.done = on_authenticated;
+    http_authenticate(request->hub->authenticator, &request->authentication, request->http);
 }
 
 static void request_free(void *context)

@@ -78,28 +78,15 @@ static void on_read(struct message_read *read, const struct error *error)
     json_t *cursor = json_null();
     if (read->end != MESSAGE_READ_COMPLETE)
         cursor = json_sprintf("%" PRId64, read->next);
-    json_t *page = json_pack("{s:o, s:o}", "items", items, "next_cursor", cursor);
-    ENSURE(page != NULL);
-    api_respond(listing->request, 200, page);
+    api_respond_page(listing->request, items, cursor);
     listing_free(listing);
-}
-
-static bool may_see(struct api_request *request)
-{
-    struct catalog_subscription s = {0};
-    bool found = request->hub->catalog && api_is_subscription_id(request->id) &&
-                 catalog_get(request->hub->catalog, request->id, &s);
-    bool visible = found && api_may_see(request, s.owner);
-    catalog_subscription_fini(&s);
-    if (!visible)
-        api_problem(request, 404, NULL, "there is no subscription with this id");
-    return visible;
 }
 
 void api_attempts_list(struct api_request *request)
 {
     struct hub *hub = request->hub;
     const char *since = form_get(&request->query, "since");
+    struct catalog_subscription s;
     int64_t limit, cursor, since_ms = clock_wall_ms() - DAY_MS;
     struct error error;
     if (!api_take_integer(request, "limit", 1, MAX_LIMIT, DEFAULT_LIMIT, &limit) ||
@@ -109,8 +96,9 @@ void api_attempts_list(struct api_request *request)
         api_problem(request, 400, "since", "must be a time as of RFC 3339");
         return;
     }
-    if (!may_see(request))
+    if (!api_take_subscription(request, &s))
         return;
+    catalog_subscription_fini(&s); /* that it may be seen is all that counts */
     struct listing *listing = xcalloc(1, sizeof(*listing));
     listing->request = request;
     listing->read = (struct message_read){

@@ -230,10 +230,8 @@ static bool take_body(struct command *command)
 static bool take_subscription(struct command *command)
 {
     struct api_request *request = command->request;
-    bool found = request->hub->catalog && api_is_subscription_id(request->id) &&
-                 catalog_get(request->hub->catalog, request->id, &command->subscription);
-    if (!found) {
-        refuse(command, 404, NULL, "there is no subscription with this id");
+    if (!api_take_subscription(request, &command->subscription)) {
+        command_free(command);
         return false;
     }
     enum subscription_status status = command->subscription.status;
@@ -247,10 +245,8 @@ static bool take_subscription(struct command *command)
 static void run(struct api_request *request, enum event_type type, const char *name,
                 void (*next)(struct command *))
 {
-    if (!request->is_operator) {
-        api_problem(request, 403, NULL, "only operators may do this");
+    if (!api_require_operator(request))
         return;
-    }
     struct command *command = xcalloc(1, sizeof(*command));
     command->request = request;
     command->type = type;

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/base64.h"
 #include "common/container.h"
 #include "common/panic.h"
 #include "common/utf8.h"
@@ -70,7 +71,7 @@ static json_t *encode_body(const struct message_row *row)
     size_t length = row->head.body_length;
     if (utf8_valid(body, length) && !memchr(body, '\0', length))
         return json_pack("{s:s, s:o}", "encoding", "text", "data", json_stringn(body, length));
-    char *text = api_base64(body, length);
+    char *text = base64_encode(body, length);
     json_t *encoded = json_pack("{s:s, s:s}", "encoding", "base64", "data", text);
     free(text);
     return encoded;
@@ -123,9 +124,7 @@ static void respond_page(struct listing *listing, bool more)
     json_t *cursor = json_null();
     if (more)
         cursor = json_sprintf("%" PRId64, listing->read.next);
-    json_t *page = json_pack("{s:o, s:o}", "items", items, "next_cursor", cursor);
-    ENSURE(page != NULL);
-    api_respond(listing->request, 200, page);
+    api_respond_page(listing->request, items, cursor);
 }
 
 /* @locality reader's thread */

@@ -1,7 +1,6 @@
 #include "hub/api/request.h"
 
 #include <errno.h>
-#include <openssl/evp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,6 +45,13 @@ static void respond(struct http_request *http, unsigned status, const char *type
 void api_respond(struct api_request *request, unsigned status, json_t *body)
 {
     respond(request->http, status, "application/json", body);
+}
+
+void api_respond_page(struct api_request *request, json_t *items, json_t *cursor)
+{
+    json_t *page = json_pack("{s:o, s:o}", "items", items, "next_cursor", cursor);
+    ENSURE(page != NULL);
+    api_respond(request, 200, page);
 }
 
 void api_respond_problem(struct http_request *http, unsigned status, const char *parameter,
@@ -130,9 +136,22 @@ bool api_is_subscription_id(const char *text)
     return strlen(text) == ID_HEX_SIZE - 1 && strspn(text, "0123456789abcdef") == ID_HEX_SIZE - 1;
 }
 
-char *api_base64(const void *bytes, size_t length)
+bool api_require_operator(struct api_request *request)
 {
-    char *text = xmalloc((length + 2) / 3 * 4 + 1);
-    EVP_EncodeBlock((unsigned char *)text, bytes, (int)length);
-    return text;
+    if (!request->is_operator)
+        api_problem(request, 403, NULL, "only operators may do this");
+    return request->is_operator;
+}
+
+bool api_take_subscription(struct api_request *request, struct catalog_subscription *s)
+{
+    struct catalog *catalog = request->hub->catalog;
+    *s = (struct catalog_subscription){0};
+    if (catalog && api_is_subscription_id(request->id) && catalog_get(catalog, request->id, s) &&
+        api_may_see(request, s->owner))
+        return true;
+    catalog_subscription_fini(s);
+    *s = (struct catalog_subscription){0};
+    api_problem(request, 404, NULL, "there is no subscription with this id");
+    return false;
 }

@@ -28,6 +28,8 @@ struct api_route {
 /* Answers; each ends the request. */
 /** Consumes `body`. */
 void api_respond(struct api_request *request, unsigned status, json_t *body);
+/** A page of a list. Consumes both; `cursor` is null after the last one. */
+void api_respond_page(struct api_request *request, json_t *items, json_t *cursor);
 /** `parameter`: the name of the one that is wrong, or NULL. */
 void api_problem(struct api_request *request, unsigned status, const char *parameter,
                  const char *format, ...) __attribute__((format(printf, 4, 5)));
@@ -52,8 +54,14 @@ json_t *api_time(int64_t wall_ms);
 /** Whether the text can be the id of a subscription. */
 bool api_is_subscription_id(const char *text);
 
-/** Caller frees. */
-char *api_base64(const void *bytes, size_t length);
+/** False: it is no operator who asks, and was told so. */
+bool api_require_operator(struct api_request *request);
+/**
+ * Copies the subscription that the path names, to be finished by the caller, if whoever asks may
+ * see it; false: answered 404, the same whether there is none or it is another's. `*s` is then
+ * empty.
+ */
+bool api_take_subscription(struct api_request *request, struct catalog_subscription *s);
 
 /* The resources: one file each. */
 void api_topics_list(struct api_request *request);

@@ -85,30 +85,18 @@ void api_subscriptions_list(struct api_request *request)
     json_t *items = json_array();
     for (size_t i = 0; i < count && i < (size_t)limit; i++)
         json_array_append_new(items, encode(&found[i]));
-    json_t *page = json_pack("{s:o, s:o}", "items", items, "next_cursor",
-                             more ? json_string(found[limit - 1].id) : json_null());
-    ENSURE(page != NULL);
+    json_t *cursor = more ? json_string(found[limit - 1].id) : json_null();
     for (size_t i = 0; i < count; i++)
         catalog_subscription_fini(&found[i]);
     free(found);
-    api_respond(request, 200, page);
+    api_respond_page(request, items, cursor);
 }
 
 void api_subscriptions_get(struct api_request *request)
 {
     struct catalog_subscription s;
-    if (!have_catalog(request))
+    if (!have_catalog(request) || !api_take_subscription(request, &s))
         return;
-    bool found =
-        api_is_subscription_id(request->id) && catalog_get(request->hub->catalog, request->id, &s);
-    if (found && !api_may_see(request, s.owner)) {
-        catalog_subscription_fini(&s);
-        found = false; /* nor is told that there is one */
-    }
-    if (!found) {
-        api_problem(request, 404, NULL, "there is no subscription with this id");
-        return;
-    }
     json_t *object = encode(&s);
     catalog_subscription_fini(&s);
     api_respond(request, 200, object);

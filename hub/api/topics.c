@@ -1,4 +1,5 @@
-/* /topics: what is registered, and where its messages lie. */
+/* /topics: what is registered, and where its messages lie. Topics are no secret of one
+ * subscriber's, but which there are is the operators' business. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,21 +17,12 @@ static json_t *encode(const struct view_topic_entry *entry)
     return topic;
 }
 
-/** Topics are no secret of one subscriber's, but whose topics there are is the operators' business.
- */
-static bool may_list(struct api_request *request)
-{
-    if (!request->is_operator)
-        api_problem(request, 403, NULL, "only operators may do this");
-    return request->is_operator;
-}
-
 void api_topics_list(struct api_request *request)
 {
     int64_t limit;
     const char *filter = form_get(&request->query, "topic");
     const char *after = form_get(&request->query, "cursor");
-    if (!may_list(request) ||
+    if (!api_require_operator(request) ||
         !api_take_integer(request, "limit", 1, MAX_LIMIT, DEFAULT_LIMIT, &limit))
         return;
     struct view_topic_entry *entries = xcalloc((size_t)limit + 1, sizeof(*entries));
@@ -40,19 +32,17 @@ void api_topics_list(struct api_request *request)
     for (size_t i = 0; i < count && i < (size_t)limit; i++)
         json_array_append_new(items, encode(&entries[i]));
     bool more = count > (size_t)limit;
-    json_t *page = json_pack("{s:o, s:o}", "items", items, "next_cursor",
-                             more ? json_string(entries[limit - 1].topic) : json_null());
-    ENSURE(page != NULL);
+    json_t *cursor = more ? json_string(entries[limit - 1].topic) : json_null();
     for (size_t i = 0; i < count; i++)
         view_topic_entry_fini(&entries[i]);
     free(entries);
-    api_respond(request, 200, page);
+    api_respond_page(request, items, cursor);
 }
 
 void api_topics_get(struct api_request *request)
 {
     struct view_topic_entry entry;
-    if (!may_list(request))
+    if (!api_require_operator(request))
         return;
     if (!view_get_topic(request->hub->view, request->id, &entry)) {
         api_problem(request, 404, NULL, "there is no topic with this id");

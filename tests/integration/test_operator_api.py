@@ -413,6 +413,8 @@ def test_nobody_gets_in_without_credentials(api_suite):
     answer = api_suite.hub().request("GET", "/api/v1/subscriptions")
     assert answer.status == 401 and answer.header("WWW-Authenticate").startswith("Basic")
     assert answer.header("Content-Type") == "application/problem+json"
+    malformed = api_suite.hub(headers={"Authorization": "Basic ?"}).request("GET", "/api/v1/subscriptions")
+    assert malformed.status == 401 and malformed.header("WWW-Authenticate").startswith("Basic")
 
 
 def test_answers_carry_security_headers(root):
