@@ -50,6 +50,8 @@ static const struct {
     [EVENT_DELIVERY_REDELIVERED] = {"delivery.redelivered",
                                     NEEDS_CALLBACK | NEEDS_OFFSET | NEEDS_BASE},
     [EVENT_SUBSCRIPTION_DELETE] = {"subscription.delete", NEEDS_CALLBACK | NEEDS_REQUEST},
+    [EVENT_SUBSCRIPTION_IMPORTED] = {"subscription.imported",
+                                     NEEDS_CALLBACK | NEEDS_LOCATION | NEEDS_LEASE | NEEDS_OFFSET},
 };
 
 const char *event_type_name(enum event_type type)

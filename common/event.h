@@ -6,10 +6,13 @@
  * so that fields can be added; a change of meaning takes a new type or a new "v".
  *
  * Writers: hub (registered … requested, and operators' commands), dispatcher (verified … gone),
- * consolidator (ended, expired, forgotten). The only reader is the consolidator, whose fold decides
- * what an event means for the state; an event that no longer fits the state (a late one from a
- * process that lost its partition) is ignored there, so writing one twice or too late is always
- * harmless.
+ * consolidator (ended, expired, forgotten), `websub migrate-mosip` (registered, imported). The only
+ * reader is the consolidator, whose fold decides what an event means for the state; an event that
+ * no longer fits the state (a late one from a process that lost its partition) is ignored there, so
+ * writing one twice or too late is always harmless.
+ *
+ * Imported: a subscription that another hub verified is taken over as it stands
+ * (client/migration/), unless there is one already.
  *
  * Commands (resume, pause, move, redeliver, delete): `request` is the command's own id, by which
  * one that comes twice in a row is known; owner and operator say who gives it. The offset of a move
@@ -53,8 +56,10 @@ enum event_type {
     EVENT_DELIVERY_PAUSE,     /**< command; request, reason?: nothing is sent until it is resumed */
     EVENT_DELIVERY_MOVE,      /**< command; request, offset, location?: it continues there */
     EVENT_DELIVERY_REDELIVER, /**< command; request, offset, location?: once more, out of order */
-    EVENT_DELIVERY_REDELIVERED, /**< offset, base = event of the command, reason? = why not */
-    EVENT_SUBSCRIPTION_DELETE,  /**< command; request, reason?: it ends with a denial notice */
+    EVENT_DELIVERY_REDELIVERED,  /**< offset, base = event of the command, reason? = why not */
+    EVENT_SUBSCRIPTION_DELETE,   /**< command; request, reason?: it ends with a denial notice */
+    EVENT_SUBSCRIPTION_IMPORTED, /**< secret?, method?, lease_seconds, location, owner?, offset =
+                                    where it continues, at = start of the lease */
     EVENT_TYPE_COUNT
 };
 

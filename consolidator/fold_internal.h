@@ -2,6 +2,7 @@
  *
  *   fold.c          requests, verifications, time, deliveries, topics
  *   fold_command.c  operators' commands
+ *   fold_import.c   subscriptions that another hub verified
  */
 #ifndef WEBSUB_CONSOLIDATOR_FOLD_INTERNAL_H
 #define WEBSUB_CONSOLIDATOR_FOLD_INTERNAL_H
@@ -27,6 +28,12 @@ enum fold_outcome fold_end_with_notice(struct subscription_state **state, const 
 enum fold_outcome fold_redelivered(struct subscription_state *state, const struct event *event);
 /** They make no sense any more: it ended, or its messages lie elsewhere. */
 void fold_clear_redeliveries(struct subscription_state *state);
+
+/** A new one, without any request yet. */
+struct subscription_state *fold_new_subscription(const struct event *event);
+/** A subscription that another hub verified; there may be a state. */
+enum fold_outcome fold_imported(struct subscription_state **state, const struct event *event,
+                                int64_t sequence);
 
 /** An operator's command; there is a state. */
 enum fold_outcome fold_command(struct subscription_state **state, const struct event *event,

@@ -52,6 +52,7 @@ static const struct {
     [EVENT_DELIVERY_REDELIVER] = {"delivery.redeliver", CALLBACK | REQUEST_ID | OFFSET},
     [EVENT_DELIVERY_REDELIVERED] = {"delivery.redelivered", CALLBACK | OFFSET | BASE},
     [EVENT_SUBSCRIPTION_DELETE] = {"subscription.delete", CALLBACK | REQUEST_ID},
+    [EVENT_SUBSCRIPTION_IMPORTED] = {"subscription.imported", CALLBACK | LOCATION | LEASE | OFFSET},
 };
 
 static const struct {

@@ -152,6 +152,7 @@ static void test_every_event_in_every_status_while_nothing_waits(void **state)
             [EVENT_DELIVERY_REDELIVER] = "..AS..P",
             [EVENT_DELIVERY_REDELIVERED] = ".......",
             [EVENT_SUBSCRIPTION_DELETE] = ".EEEx.E",
+            [EVENT_SUBSCRIPTION_IMPORTED] = "AA.....",
         },
     };
     check_matrix(&matrix);
@@ -187,6 +188,7 @@ static void test_every_event_in_every_status_while_a_subscribe_request_waits(voi
             [EVENT_DELIVERY_REDELIVER] = "..AS..P",
             [EVENT_DELIVERY_REDELIVERED] = ".......",
             [EVENT_SUBSCRIPTION_DELETE] = ".EEEE.E",
+            [EVENT_SUBSCRIPTION_IMPORTED] = "AA.....",
         },
     };
     check_matrix(&matrix);
@@ -222,6 +224,7 @@ static void test_every_event_in_every_status_while_an_unsubscribe_request_waits(
             [EVENT_DELIVERY_REDELIVER] = "..AS..P",
             [EVENT_DELIVERY_REDELIVERED] = ".......",
             [EVENT_SUBSCRIPTION_DELETE] = ".EEEE.E",
+            [EVENT_SUBSCRIPTION_IMPORTED] = "AA.....",
         },
     };
     check_matrix(&matrix);
