@@ -80,13 +80,11 @@ static void fill_random(uint8_t *bytes, size_t count)
     }
 }
 
-void id_uuid7(char out[ID_UUID_SIZE])
+/** The first six of `bytes` are filled here; of the others version and variant are. */
+static void write_uuid7(uint8_t bytes[16], int64_t ms, char out[ID_UUID_SIZE])
 {
-    uint8_t bytes[16];
-    fill_random(bytes + 6, sizeof(bytes) - 6);
-    uint64_t now = (uint64_t)clock_wall_ms();
     for (int i = 0; i < 6; i++)
-        bytes[i] = (uint8_t)(now >> (40 - 8 * i));
+        bytes[i] = (uint8_t)((uint64_t)ms >> (40 - 8 * i));
     bytes[6] = (uint8_t)(0x70 | (bytes[6] & 0x0f)); /* version 7 */
     bytes[8] = (uint8_t)(0x80 | (bytes[8] & 0x3f)); /* variant of RFC 9562 */
 
@@ -100,6 +98,20 @@ void id_uuid7(char out[ID_UUID_SIZE])
         out += 2 * groups[i];
         from += groups[i];
     }
+}
+
+void id_uuid7(char out[ID_UUID_SIZE])
+{
+    uint8_t bytes[16];
+    fill_random(bytes + 6, sizeof(bytes) - 6);
+    write_uuid7(bytes, clock_wall_ms(), out);
+}
+
+void id_uuid7_of(int64_t ms, const char *name, char out[ID_UUID_SIZE])
+{
+    uint8_t digest[SHA256_DIGEST_LENGTH];
+    hash_parts((const struct part[]){{name, strlen(name)}, {NULL, 0}}, digest);
+    write_uuid7(digest, ms, out);
 }
 
 char *id_topic_key(const char *topic)

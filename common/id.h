@@ -1,4 +1,5 @@
-/** Identifiers, and the keys and shards that follow from them. All functions are pure but id_uuid7.
+/** Identifiers, and the keys and shards that follow from them. All functions are pure but id_uuid7
+ * and id_random_text.
  */
 #ifndef WEBSUB_COMMON_ID_H
 #define WEBSUB_COMMON_ID_H
@@ -19,6 +20,12 @@ void id_topic(const char *topic, char out[ID_HEX_SIZE]);
 
 /** UUID version 7 (RFC 9562, section 5.7): sorts by time of creation; 74 random bits. */
 void id_uuid7(char out[ID_UUID_SIZE]);
+
+/**
+ * A UUID of the same form that follows from its arguments: milliseconds since 1970, and SHA-256
+ * over `name` for the rest.
+ */
+void id_uuid7_of(int64_t ms, const char *name, char out[ID_UUID_SIZE]);
 
 /** `length` random letters and digits and a NUL: challenges, tokens. */
 void id_random_text(char *out, size_t length);
