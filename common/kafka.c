@@ -15,6 +15,7 @@ void kafka_names_init(struct kafka_names *names, const struct config *config)
     names->attempts = xasprintf("%sattempts", prefix);
     names->pool = xasprintf("%smessages-pool", prefix);
     names->messages_prefix = xasprintf("%smessages-", prefix);
+    names->migration = xasprintf("%smigration", prefix);
     names->group_consolidator = xasprintf("%sconsolidator", prefix);
     names->group_dispatchers = xasprintf("%sdispatchers", prefix);
     names->group_shard_prefix = xasprintf("%sshard-", prefix);
@@ -28,6 +29,7 @@ void kafka_names_fini(struct kafka_names *names)
     free(names->attempts);
     free(names->pool);
     free(names->messages_prefix);
+    free(names->migration);
     free(names->group_consolidator);
     free(names->group_dispatchers);
     free(names->group_shard_prefix);

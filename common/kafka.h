@@ -23,6 +23,7 @@ struct kafka_names {
     char *attempts;
     char *pool;            /**< the message topic that pooled WebSub topics share */
     char *messages_prefix; /**< of dedicated message topics */
+    char *migration;       /**< what was moved from another hub; only migrations use it */
     char *group_consolidator;
     char *group_dispatchers;
     char *group_shard_prefix; /**< + shard number */

@@ -27,8 +27,7 @@ static bool has_controller(rd_kafka_t *rk)
     return rd_kafka_controllerid(rk, CONTROLLER_WAIT_MS) >= 0;
 }
 
-/** Number of partitions of an existing topic; 0: does not exist; -1: no answer. */
-static int partition_count(rd_kafka_t *rk, const char *name, int timeout_ms)
+int kafka_admin_count_partitions(rd_kafka_t *rk, const char *name, int timeout_ms)
 {
     const struct rd_kafka_metadata *metadata;
     rd_kafka_topic_t *topic = rd_kafka_topic_new(rk, name, NULL);
@@ -134,7 +133,7 @@ static int ensure_topic(rd_kafka_t *rk, const struct config *config, const struc
     /* What was just created may not be known to the broker that we ask for a moment. */
     int64_t deadline = clock_monotonic_ms() + timeout_ms;
     int count;
-    while ((count = partition_count(rk, spec->name, METADATA_MS)) <= 0) {
+    while ((count = kafka_admin_count_partitions(rk, spec->name, METADATA_MS)) <= 0) {
         if (clock_monotonic_ms() >= deadline)
             return error_set(error, ERROR_UNAVAILABLE, true,
                              "the Kafka topic %s does not exist and the broker did not create it",
@@ -147,6 +146,14 @@ int kafka_admin_create_messages(rd_kafka_t *rk, const struct config *config, con
                                 int timeout_ms, struct error *error)
 {
     const struct topic_spec spec = {name, 1, "delete", config->messages.retention, true};
+    return ensure_topic(rk, config, &spec, timeout_ms, error);
+}
+
+int kafka_admin_create_migration(rd_kafka_t *rk, const struct config *config,
+                                 const struct kafka_names *names, int timeout_ms,
+                                 struct error *error)
+{
+    const struct topic_spec spec = {names->migration, 1, "compact", -1, false};
     return ensure_topic(rk, config, &spec, timeout_ms, error);
 }
 
@@ -208,7 +215,7 @@ static int ensure_all(rd_kafka_t *rk, const struct config *config, const struct 
          true},
     };
     for (size_t i = 0; i < sizeof(specs) / sizeof(specs[0]); i++) {
-        if (partition_count(rk, specs[i].name, METADATA_MS) > 0)
+        if (kafka_admin_count_partitions(rk, specs[i].name, METADATA_MS) > 0)
             continue;
         if (ensure_topic(rk, config, &specs[i], REQUEST_MS, error) != 0)
             return -1;
@@ -219,11 +226,11 @@ static int ensure_all(rd_kafka_t *rk, const struct config *config, const struct 
 static int check_all(rd_kafka_t *rk, const struct kafka_names *names, struct kafka_layout *layout,
                      struct error *error)
 {
-    int events = partition_count(rk, names->events, REQUEST_MS);
-    int state = partition_count(rk, names->state, REQUEST_MS);
-    int pool = partition_count(rk, names->pool, REQUEST_MS);
-    int attempts = partition_count(rk, names->attempts, REQUEST_MS);
-    int dead_letters = partition_count(rk, names->dead_letters, REQUEST_MS);
+    int events = kafka_admin_count_partitions(rk, names->events, REQUEST_MS);
+    int state = kafka_admin_count_partitions(rk, names->state, REQUEST_MS);
+    int pool = kafka_admin_count_partitions(rk, names->pool, REQUEST_MS);
+    int attempts = kafka_admin_count_partitions(rk, names->attempts, REQUEST_MS);
+    int dead_letters = kafka_admin_count_partitions(rk, names->dead_letters, REQUEST_MS);
     if (events <= 0 || state <= 0 || pool <= 0 || attempts <= 0 || dead_letters <= 0)
         return error_set(error, ERROR_UNAVAILABLE, true,
                          "Kafka does not tell of all of %s, %s, %s, %s and %s", names->events,
