@@ -134,11 +134,14 @@ const struct config_entry config_table[] = {
     INTEGER(hub, lease_seconds_max, 1, TEN_YEARS_S, "2592000",
             "Longest lease in seconds; a subscriber that asks for more gets this (30 days)."),
     BOOLEAN(hub, catalog, "true",
-            "Whether the hub keeps all subscriptions in memory (about 300 bytes each) and answers questions "
+            "Whether the hub keeps all subscriptions in memory (about 400 bytes each) and answers questions "
             "about them. Where authentication is on it always keeps them."),
     INTEGER(hub, readers, 1, 64, "2",
             "Threads that read messages from Kafka on demand, for questions about missed messages: so many "
             "are answered at the same time. Others wait, a few; 503 beyond."),
+    DURATION(hub, lag_interval, 100, 10 * MINUTE, "5s",
+             "How often the hub asks Kafka how far behind the subscriptions are, all together in a few "
+             "requests."),
     DURATION(hub, view_timeout, 0, MINUTE, "5s",
              "Bound on waiting until the view of topics and subscriptions has caught up with what was "
              "just written."),
