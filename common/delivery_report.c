@@ -27,6 +27,8 @@ char *delivery_report_encode_subscription(const struct subscription_report *repo
     json_put_integer(object, "at", report->at_ms);
     if (report->next >= 0)
         json_put_integer(object, "next", report->next);
+    if (report->base >= 0)
+        json_put_integer(object, "base", report->base);
     put_positive(object, "oldest", report->oldest_ms);
     put_positive(object, "last_success", report->last_success_ms);
     put_positive(object, "last_failure", report->last_failure_ms);
@@ -70,13 +72,18 @@ static int64_t take_at(const json_t *object, struct error *problem)
     return json_take_bounded(object, "at", RECORD_MAX_MS, problem);
 }
 
+/** -1: it is not there. */
+static int64_t take_offset(const json_t *object, const char *name, struct error *problem)
+{
+    return json_object_get(object, name) ? json_take_bounded(object, name, INT64_MAX, problem) : -1;
+}
+
 static void decode_subscription(const json_t *object, struct subscription_report *report,
                                 struct error *problem)
 {
     report->at_ms = take_at(object, problem);
-    report->next = json_object_get(object, "next")
-                       ? json_take_bounded(object, "next", INT64_MAX, problem)
-                       : -1;
+    report->next = take_offset(object, "next", problem);
+    report->base = take_offset(object, "base", problem);
     report->oldest_ms = json_take_bounded(object, "oldest", RECORD_MAX_MS, problem);
     report->last_success_ms = json_take_bounded(object, "last_success", RECORD_MAX_MS, problem);
     report->last_failure_ms = json_take_bounded(object, "last_failure", RECORD_MAX_MS, problem);

@@ -25,6 +25,7 @@ struct subscription_report {
     char id[ID_HEX_SIZE];
     int64_t at_ms;
     int64_t next;      /**< offset of the oldest message that is not confirmed; -1: not known */
+    int64_t base;      /**< position.base (state.h) that `next` belongs to; -1: not known */
     int64_t oldest_ms; /**< when that message was published; 0: there is none */
     int64_t last_success_ms;
     int64_t last_failure_ms;

@@ -22,6 +22,7 @@ static const struct subscription_report failing = {
     .id = ID,
     .at_ms = 1700000000123,
     .next = 41,
+    .base = 17,
     .oldest_ms = 1699999000000,
     .last_success_ms = 1699998000000,
     .last_failure_ms = 1700000000000,
@@ -87,6 +88,7 @@ static void assert_same_subscription(const struct subscription_report *a,
     assert_string_equal(a->id, b->id);
     assert_int_equal(a->at_ms, b->at_ms);
     assert_int_equal(a->next, b->next);
+    assert_int_equal(a->base, b->base);
     assert_int_equal(a->oldest_ms, b->oldest_ms);
     assert_int_equal(a->last_success_ms, b->last_success_ms);
     assert_int_equal(a->last_failure_ms, b->last_failure_ms);
@@ -164,9 +166,9 @@ static void test_extreme_values_come_back_as_they_were(void **state)
 {
     (void)state;
     struct subscription_report subscription = failing;
-    subscription.next = 0;
+    subscription.next = subscription.base = 0;
     assert_subscription_comes_back(&subscription);
-    subscription.next = INT64_MAX;
+    subscription.next = subscription.base = INT64_MAX;
     subscription.at_ms = subscription.oldest_ms = subscription.last_success_ms = RECORD_MAX_MS;
     subscription.last_failure_ms = subscription.next_attempt_ms = RECORD_MAX_MS;
     subscription.failures = UINT_MAX;
@@ -189,7 +191,7 @@ static void test_extreme_values_come_back_as_they_were(void **state)
 static void test_what_is_not_known_is_left_out(void **state)
 {
     (void)state;
-    const struct subscription_report unknown = {.id = ID, .at_ms = 5, .next = -1};
+    const struct subscription_report unknown = {.id = ID, .at_ms = 5, .next = -1, .base = -1};
     char *text = encode_subscription(&unknown);
     assert_string_equal(text, "{\"v\":1,\"at\":5}");
     free(text);
@@ -201,10 +203,12 @@ static void test_records_have_the_documented_members(void **state)
 {
     (void)state;
     char *text = encode_subscription(&failing);
-    assert_string_equal(text, "{\"v\":1,\"at\":1700000000123,\"next\":41,\"oldest\":1699999000000,"
-                              "\"last_success\":1699998000000,\"last_failure\":1700000000000,"
-                              "\"reason\":\"status_5xx\",\"status\":503,\"failures\":7,"
-                              "\"next_attempt\":1700000030000}");
+    assert_string_equal(
+        text,
+        "{\"v\":1,\"at\":1700000000123,\"next\":41,\"base\":17,"
+        "\"oldest\":1699999000000,\"last_success\":1699998000000,\"last_failure\":1700000000000,"
+        "\"reason\":\"status_5xx\",\"status\":503,\"failures\":7,"
+        "\"next_attempt\":1700000030000}");
     free(text);
     text = encode_dispatcher(&dispatcher);
     assert_string_equal(text, "{\"v\":1,\"at\":1700000000123,\"started\":1699999000000,"
@@ -304,8 +308,8 @@ static void test_badly_typed_members_are_refused(void **state)
 {
     (void)state;
     static const char *const of_subscription[] = {"at",           "next",         "oldest",
-                                                  "last_success", "last_failure", "next_attempt",
-                                                  "status",       "failures"};
+                                                  "base",         "last_success", "last_failure",
+                                                  "next_attempt", "status",       "failures"};
     static const char *const of_dispatcher[] = {"at",        "started", "interval_ms",  "in_flight",
                                                 "delivered", "failed",  "subscriptions"};
     char *text = encode_subscription(&failing);
@@ -341,6 +345,7 @@ static void test_values_out_of_range_are_refused(void **state)
         assert_refused_with(ID, text, times[i], "9223372036854775807");
     }
     assert_refused_with(ID, text, "next", "-1");
+    assert_refused_with(ID, text, "base", "-1");
     assert_refused_with(ID, text, "status", "-1");
     assert_refused_with(ID, text, "status", "1000");
     assert_refused_with(ID, text, "failures", "-1");
