@@ -160,6 +160,9 @@ const struct config_entry config_table[] = {
     ADDRESS(dispatcher, listen_address, "127.0.0.1",
             "Address to listen on, for health and metrics."),
     INTEGER(dispatcher, port, 1, 65535, "9193", "Port to listen on."),
+    TEXT(dispatcher, instance_id, 0, 200, "",
+         "Name of this instance in its reports, the same after a restart and different from all "
+         "others. Empty: \"<host name>-<port>\"."),
     INTEGER(dispatcher, loops, 0, 1024, "0", "Threads that deliver; 0: one for each core."),
     INTEGER(dispatcher, catch_up_readers, 1, 64, "2",
             "Readers for subscriptions that are behind the others."),
@@ -191,6 +194,11 @@ const struct config_entry config_table[] = {
          "Bytes of messages held in memory; reading pauses when they are used up."),
     DURATION(dispatcher, shutdown_grace, 0, 10 * MINUTE, "10s",
              "Bound on finishing deliveries that are under way when told to stop."),
+    DURATION(dispatcher, status_interval, 100, HOUR, "5s",
+             "How often the status topic is told, for operators, of subscriptions that changed and "
+             "are behind, failing, suspended or paused, and of the dispatcher itself."),
+    DURATION(dispatcher, status_interval_healthy, 100, DAY, "1m",
+             "The same for subscriptions to which deliveries succeed."),
 
     DURATION(retry, min_interval, 1, HOUR, "500ms",
              "Pause before the first repetition of a failed delivery; it doubles with each failure."),

@@ -3,6 +3,13 @@
  * and how a dispatcher fares. What the hub shows to operators and nothing decides by: written at
  * intervals, best effort, so a report can be some seconds old, or missing where all is well.
  *
+ * A subscription is reported at the end of an interval in which something about it changed, while
+ * it is not well: failing, detached, suspended, paused, or its oldest message published more than
+ * an interval ago; and once more when it is well again. One that is well is reported after a
+ * success, but rarely, and without `oldest`: what it has not confirmed is younger than an interval.
+ * Whoever takes a shard over reports those that are detached or not active, and knows nothing of
+ * what happened before.
+ *
  * Key: the subscription's id, or "dispatcher/<instance>". Value: a JSON object with "v": 1; what is
  * not known is left out; unknown fields are ignored. NULL is a tombstone: a dispatcher that ended.
  * Partition: id_partition of the key. Reports of subscriptions that ended go with the topic's
@@ -26,7 +33,7 @@ struct subscription_report {
     int64_t at_ms;
     int64_t next;      /**< offset of the oldest message that is not confirmed; -1: not known */
     int64_t base;      /**< position.base (state.h) that `next` belongs to; -1: not known */
-    int64_t oldest_ms; /**< when that message was published; 0: there is none */
+    int64_t oldest_ms; /**< when that message was published; 0: it is young, or that is not known */
     int64_t last_success_ms;
     int64_t last_failure_ms;
     int64_t next_attempt_ms;

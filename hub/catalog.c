@@ -197,6 +197,11 @@ static void copy_out(const struct catalog *catalog, const struct entry *entry,
 {
     entry_copy_out(entry, out);
     measure_entry(catalog, entry, &out->lag);
+    if (!entry->report || !lag_is_further(&out->lag, &entry->report->lag, entry->base))
+        return;
+    /* It was reported by a dispatcher that has died since: the failures have ended. */
+    out->failures = 0;
+    out->next_attempt_ms = 0;
 }
 
 bool catalog_get(struct catalog *catalog, const char *id, struct catalog_subscription *out)

@@ -10,6 +10,12 @@ static bool report_counts(const struct lag_facts *facts)
            facts->report.base == facts->position.base;
 }
 
+bool lag_is_further(const struct lag_figure *figure, const struct lag_report *report, int64_t base)
+{
+    return report->at_ms > 0 && report->next >= 0 && report->base == base &&
+           figure->position > report->next;
+}
+
 static int64_t find_position(const struct lag_facts *facts)
 {
     const struct shard_commit none = {-1, 0};
@@ -28,17 +34,12 @@ static int64_t at_least_zero(int64_t value)
 
 static int64_t find_age(const struct lag_facts *facts, int64_t position)
 {
-    int64_t published_ms, age = -1;
-    bool reported = report_counts(facts) && facts->report.next == position;
-    if (reported && facts->report.oldest_ms > 0)
+    int64_t published_ms;
+    if (report_counts(facts) && facts->report.next == position && facts->report.oldest_ms > 0)
         return at_least_zero(facts->now_wall_ms - facts->report.oldest_ms);
     if (facts->history && lag_history_published(facts->history, position, &published_ms))
-        age = at_least_zero(facts->end_ms - published_ms);
-    /* Nothing was open when it was reported: whatever is has come since. */
-    int64_t since_report = at_least_zero(facts->now_wall_ms - facts->report.at_ms);
-    if (reported && (age < 0 || since_report < age))
-        age = since_report;
-    return age;
+        return at_least_zero(facts->end_ms - published_ms);
+    return -1;
 }
 
 void lag_figure_make(struct lag_figure *figure, const struct lag_facts *facts)

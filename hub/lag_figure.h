@@ -35,6 +35,9 @@ struct lag_figure {
 
 #define LAG_UNKNOWN ((struct lag_figure){-1, -1, false, -1})
 
+/** Whether the subscription, whose position is of this base, has come further since the report. */
+bool lag_is_further(const struct lag_figure *figure, const struct lag_report *report, int64_t base);
+
 void lag_figure_make(struct lag_figure *figure, const struct lag_facts *facts);
 
 #endif

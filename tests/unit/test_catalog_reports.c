@@ -202,6 +202,26 @@ static void note_look(void *context, const struct catalog_sight *sight)
     sum[3] += sight->verified;
 }
 
+/* Reported with the position 20 by a dispatcher that was killed; commits have come further. */
+static void test_failures_of_before_have_ended(void **state)
+{
+    (void)state;
+    static const struct {
+        unsigned number; /* its position is 10 more */
+        bool ended;
+    } cases[] = {{9, false}, {10, false}, {11, true}};
+    struct catalog *catalog = make_measured();
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        report(catalog, cases[i].number, 1000);
+        struct catalog_subscription got = get(catalog, cases[i].number);
+        assert_int_equal(got.failures, cases[i].ended ? 0 : 3);
+        assert_int_equal(got.next_attempt_ms, cases[i].ended ? 0 : 8000);
+        assert_int_equal(got.last_failure_ms, 7000);
+        catalog_subscription_fini(&got);
+    }
+    catalog_free(catalog);
+}
+
 static void test_all_are_shown(void **state)
 {
     (void)state;
@@ -244,6 +264,7 @@ int main(void)
         cmocka_unit_test(test_reports_of_nobody_are_forgotten_in_time),
         cmocka_unit_test(test_earlier_outcomes_stay_known),
         cmocka_unit_test(test_lag_is_told_and_filtered_by),
+        cmocka_unit_test(test_failures_of_before_have_ended),
         cmocka_unit_test(test_all_are_shown),
         cmocka_unit_test(test_statuses_are_counted),
     };
