@@ -30,6 +30,7 @@ struct entry {
     const struct name *topic, *kafka_topic, *owner, *reason, *secret_key;
     int64_t created_at_ms, verified_at_ms, lease_end_ms;
     int64_t offset, set, base; /* of the position */
+    int64_t settled, marked;   /* dead letters */
     char callback[];           /* and its NUL, then the secret and its NUL, if there is one */
 };
 
@@ -99,6 +100,8 @@ static struct entry *entry_new(struct catalog *catalog, const struct subscriptio
     entry->offset = state->position.offset;
     entry->set = state->position.set;
     entry->base = state->position.base;
+    entry->settled = state->letters.settled;
+    entry->marked = state->letters.marked;
     return entry;
 }
 
@@ -120,6 +123,7 @@ static void copy_out(const struct entry *entry, struct catalog_subscription *out
         .owner = xstrdup_or_null(name_text(entry->owner)),
         .location = {xstrdup_or_null(name_text(entry->kafka_topic)), entry->partition},
         .position = {entry->offset, entry->set, entry->base, entry->detached},
+        .letters = {.settled = entry->settled, .marked = entry->marked},
         .pending_count = entry->pending_count,
     };
     memcpy(out->id, entry->id, ID_DIGITS);

@@ -49,7 +49,8 @@ struct catalog_subscription {
     char *owner;  /**< or NULL */
     struct location location;
     struct position position;
-    size_t pending_count; /**< requests that wait for their verification */
+    struct letters_state letters; /**< `wanted` is left out */
+    size_t pending_count;         /**< requests that wait for their verification */
 };
 
 /** Copies the subscription to `*out`, to be finished then; false: there is none, `*out` is empty.

@@ -20,7 +20,8 @@ static const char *const none[] = {NULL};
 static const char *const topics_parameters[] = {"topic", "cursor", "limit", NULL};
 static const char *const subscriptions_parameters[] = {"topic",  "callback_host", "owner", "status",
                                                        "cursor", "limit",         NULL};
-static const char *const missed_parameters[] = {"source", "format", "cursor", "limit", NULL};
+static const char *const missed_parameters[] = {"source", "since", "format",
+                                                "cursor", "limit", NULL};
 static const char *const attempts_parameters[] = {"since", "cursor", "limit", NULL};
 
 static const struct api_route routes[] = {
