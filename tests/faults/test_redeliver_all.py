@@ -15,7 +15,7 @@ from harness.operator_api import Api, Command
 from harness.settle import subscribe
 from harness.suite import Suite
 from harness.topics import register_topic
-from harness.wait import wait_for
+from harness.wait import stays_false, wait_for
 
 LETTERS = 1500  # the state record lists at most 1,000 single messages
 
@@ -73,9 +73,7 @@ class Redelivery:
         return [numbers[delivery.message_id] for delivery in self.endpoint.deliveries()]
 
     def wait_arrived(self, count: int) -> None:
-        wait_for(
-            lambda: len(self.arrived()) >= count, lambda: f"{count} letters, not {len(self.arrived())}", 120
-        )
+        wait_for(lambda: len(self.arrived()) >= count, f"{count} letters", 120)
 
     def restart(self, name: str) -> None:
         self.suite.kill(name)
@@ -112,4 +110,4 @@ def test_all_letters_come_though_programs_are_killed(suite, kafka_view, subscrib
     run.redeliver_all()
     run.restart("dispatcher-0")
     run.redeliver_all()
-    assert len(run.arrived()) == len(arrived)
+    stays_false(lambda: len(run.arrived()) > len(arrived), "delivered twice", 1.5)

@@ -137,8 +137,8 @@ def test_what_is_refused_again_stays_missed_and_holds_nothing_up(letters):
     assert endpoint.bodies() == [bodies[0], *bodies[3:]]
     endpoint.on_delivery = answer(200)
     letters.redeliver_all()
-    endpoint.wait_bodies([bodies[0], *bodies[3:], *refused])
     letters.wait_missed([])
+    assert sorted(endpoint.bodies()) == sorted(bodies)
 
 
 def test_in_a_pause_they_wait(letters):
