@@ -26,8 +26,9 @@ struct message_head {
     int64_t published_at_ms;
     size_t body_length;
     int64_t dead_lettered_at_ms; /**< of a dead letter, else 0 */
-    int64_t origin_offset;       /**< of a dead letter: where the message lies; -1: not known, or
-                                    not in the partition that the read names as origin */
+    bool is_mark; /**< no dead letter, but that earlier ones of the same origin are settled */
+    int64_t origin_offset; /**< of a dead letter: where the message lies; -1: not known, or
+                              not in the partition that the read names as origin */
     char id[MESSAGE_READER_MAX_ID + 1];
 };
 

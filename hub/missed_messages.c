@@ -226,6 +226,7 @@ static void on_position(struct position_question *question, const struct error *
     message_read_dead_letters(read, &hub->names, &hub->layout, &question->subscription);
     read->done = on_letters_counted;
     read->judge = count_letter;
+    read->from = question->subscription.letters.settled;
     read->from_ms = read_since(missed);
     read->to = -1;
     read->max_rows = 1; /* none is taken */

@@ -13,6 +13,7 @@
 #define MISSED_MAX_LETTERS 100000
 
 struct missed_letter {
+    bool is_mark;          /**< letters of the same message before it are settled */
     int64_t origin_offset; /**< -1: it lies in none of the partition that the topic has now */
     int64_t published_at_ms;
     int64_t offset; /**< in the dead letters topic */
@@ -43,7 +44,7 @@ struct missed_page {
 
 void missed_page_fini(struct missed_page *page);
 
-/** Adds a dead letter, in any order; false: there are too many. */
+/** Adds a dead letter or a mark, in any order; false: there are too many. */
 bool missed_page_add_letter(struct missed_page *page, const struct message_head *head);
 /** All letters are there. */
 void missed_page_sort(struct missed_page *page);

@@ -143,6 +143,29 @@ static void test_a_message_is_on_the_pages_once(void **state)
     assert_page(&page, "L0 10 11 12 13");
 }
 
+static void add_mark(struct missed_page *page, int64_t offset, int64_t origin)
+{
+    struct message_head mark = head(offset, 90);
+    mark.origin_offset = origin;
+    mark.is_mark = true;
+    mark.dead_lettered_at_ms = 0;
+    assert_true(missed_page_add_letter(page, &mark));
+}
+
+static void test_what_was_redelivered_is_missed_no_more(void **state)
+{
+    (void)state;
+    struct missed_page page = {.count = 5, .position = POSITION, .subscribed_at_ms = 4000};
+    add_mark(&page, 5, 8);
+    add_mark(&page, 6, 7);
+    add_letter(&page, 0, 90, 8);
+    add_letter(&page, 1, 90, 6);
+    add_letter(&page, 2, 90, 7);
+    add_letter(&page, 9, 90, 7); /* given up again since */
+    add_mark(&page, 10, 5);      /* no dead letter at all */
+    assert_page(&page, "L1 L9 10 11 12");
+}
+
 static void test_letters_of_an_earlier_subscription_are_not_meant(void **state)
 {
     (void)state;
@@ -207,6 +230,7 @@ int main(void)
         cmocka_unit_test(test_pages),
         cmocka_unit_test(test_the_order_is_that_of_the_partition_whatever_the_clocks_said),
         cmocka_unit_test(test_letters_from_elsewhere_come_first),
+        cmocka_unit_test(test_what_was_redelivered_is_missed_no_more),
         cmocka_unit_test(test_a_message_is_on_the_pages_once),
         cmocka_unit_test(test_letters_of_an_earlier_subscription_are_not_meant),
         cmocka_unit_test(test_too_many_letters),
