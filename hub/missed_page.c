@@ -125,6 +125,16 @@ enum message_verdict missed_page_judge(struct missed_page *page, const struct me
     return add_row(page, false, head->offset) ? MESSAGE_TAKE : MESSAGE_PASS_OVER;
 }
 
+int64_t missed_page_skip(struct missed_page *page)
+{
+    add_letters(page);
+    int64_t before = page->skip - page->row;
+    if (before <= 0)
+        return 0;
+    page->row = page->skip;
+    return before;
+}
+
 void missed_page_finish(struct missed_page *page)
 {
     add_letters(page);

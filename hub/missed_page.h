@@ -51,6 +51,9 @@ void missed_page_sort(struct missed_page *page);
 /** The next undelivered message: MESSAGE_TAKE when it is on the page, MESSAGE_STOP when the page is
  * full without it. */
 enum message_verdict missed_page_judge(struct missed_page *page, const struct message_head *head);
+/** Before a message is judged, if it and all that follow were published in time: how many of them
+ * are before the page. They need not be judged. */
+int64_t missed_page_skip(struct missed_page *page);
 /** There are no more messages: the letters that are left follow. */
 void missed_page_finish(struct missed_page *page);
 /** Whether the letter at this offset is on the page. */

@@ -10,6 +10,8 @@ from confluent_kafka import Producer
 
 from harness.hub_client import HubClient
 from harness.ids import subscription_id
+from harness.missed import MissedMessages
+from harness.subscriber import Endpoint
 from harness.suite import Suite
 from harness.wait import wait_for
 
@@ -108,16 +110,34 @@ def _pages(bench: Bench) -> None:
         wait_for(lambda: _location(hub, path), "it is verified")
         _produce(suite, topic, _location(hub, path)["kafka_topic"], count)
         wait_for(lambda: (_get(hub, path)["lag"] or {}).get("messages") == count, "all to be missed")
+        missed = MissedMessages(hub, topic, Endpoint(callback), SECRET)
         for deep in (0, count * 9 // 10):
             _measure_page(bench, hub, path, count, deep)
+            _measure_call(bench, missed, count, deep)
+
+
+def _where(deep: int) -> str:
+    return f"{deep:,} deep" if deep else "from the start"
+
+
+def _measure_call(bench: Bench, missed: MissedMessages, count: int, deep: int) -> None:
+    """The same for the subscriber, by MOSIP's call, which counts rows."""
+
+    def ask() -> float:
+        began = time.perf_counter()
+        assert len(missed.page("2020-01-01T00:00:00Z", deep, PAGE)) == PAGE
+        return (time.perf_counter() - began) * 1000
+
+    ask()
+    what = f"{PAGE} of {count:,} missed messages by MOSIP's call, {_where(deep)}"
+    bench.add(_row(what, [ask() for _ in range(REQUESTS)], PAGE_MS))
 
 
 def _measure_page(bench: Bench, hub: HubClient, path: str, count: int, deep: int) -> None:
     page = f"{path}/missed-messages?limit={PAGE}&cursor={deep}"
     items = _get(hub, page)["items"]
     assert [item["offset"] for item in items] == list(range(deep, deep + PAGE))
-    where = f"{deep:,} deep" if deep else "from the start"
-    _measure(bench, hub, f"{PAGE} of {count:,} missed messages, {where}", page, PAGE_MS)
+    _measure(bench, hub, f"{PAGE} of {count:,} missed messages, {_where(deep)}", page, PAGE_MS)
 
 
 def _location(hub: HubClient, path: str) -> dict | None:
