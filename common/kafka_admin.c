@@ -25,8 +25,7 @@ enum { RECORD_OVERHEAD = 64 << 10 };
 
 /* Nothing decides by a report, and a subscription that has none for so long has ended or idles. */
 #define STATUS_RETENTION_MS (7LL * 24 * 3600 * 1000)
-/* The last segment of a partition is never compacted, and every hub reads all of it at its start.
- */
+/* The last segment of a partition is never compacted, and every hub reads it at its start. */
 enum { STATUS_SEGMENT_BYTES = 4 << 20 };
 
 static bool has_controller(rd_kafka_t *rk)
