@@ -4,6 +4,7 @@
 #ifndef WEBSUB_COMMON_ID_H
 #define WEBSUB_COMMON_ID_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,8 @@ void id_uuid7(char out[ID_UUID_SIZE]);
  * over `name` for the rest.
  */
 void id_uuid7_of(int64_t ms, const char *name, char out[ID_UUID_SIZE]);
+/** When an id of that form, as id_uuid7 writes it, was made; false: it is none. */
+bool id_uuid7_time(const char *id, int64_t *wall_ms);
 
 /** `length` random letters and digits and a NUL: challenges, tokens. */
 void id_random_text(char *out, size_t length);

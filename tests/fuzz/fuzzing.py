@@ -19,6 +19,7 @@ PREFIX = "fuzz_"
 DICTIONARIES = {
     "event": "json",
     "state": "json",
+    "delivery_report": "json",
     "jwk": "json",
     "migration": "json",
     "form": "http",
