@@ -7,19 +7,24 @@ from pathlib import Path
 
 from . import planted
 from .kafka import KafkaBroker
+from .kafka_security import as_setting
 from .paths import bin_dir
 from .program import clean_environment
 from .suite import Suite
 
 
 class Migration:
-    def __init__(self, suite: Suite, old: KafkaBroker, directory: Path):
+    """client: properties for both Kafkas, if they are not the suite's and the broker's own."""
+
+    def __init__(self, suite: Suite, old: KafkaBroker, directory: Path, client: dict[str, str] | None = None):
         properties = directory / "old.properties"
-        rest = {name: value for name, value in old.client.items() if name != "bootstrap.servers"}
+        client_of_old = client or old.client
+        rest = {name: value for name, value in client_of_old.items() if name != "bootstrap.servers"}
         properties.write_text("".join(f"{name}={value}\n" for name, value in rest.items()))
         self._argv = [bin_dir() / "websub", "migrate-mosip", "--old-servers", old.bootstrap]
         self._argv += ["--old-properties", properties]
-        self._env = clean_environment(suite.settings)
+        of_new = {"WEBSUB_KAFKA_PROPERTIES": as_setting(client)} if client else {}
+        self._env = clean_environment(suite.settings | of_new)
 
     def run(
         self, *arguments: str, settings: dict[str, str] | None = None
