@@ -33,6 +33,16 @@ static bool has_controller(rd_kafka_t *rk)
     return rd_kafka_controllerid(rk, CONTROLLER_WAIT_MS) >= 0;
 }
 
+/** Kafka always tells the id of its cluster, whatever becomes of its controller. */
+static bool is_mock(rd_kafka_t *rk)
+{
+    char *id = has_controller(rk) ? NULL : rd_kafka_clusterid(rk, CONTROLLER_WAIT_MS);
+    bool mock = !id && !has_controller(rk);
+    if (id)
+        rd_kafka_mem_free(rk, id);
+    return mock;
+}
+
 /** Number of partitions of an existing topic; 0: does not exist; -1: no answer. */
 static int partition_count(rd_kafka_t *rk, const char *name, int timeout_ms)
 {
@@ -274,6 +284,7 @@ static int check_all(rd_kafka_t *rk, const struct kafka_names *names, struct kaf
 {
     if (take_layout(rk, names, layout, error) != 0)
         return -1;
+    layout->is_mock = is_mock(rk);
     if (!has_controller(rk))
         return 0; /* an embedded broker: it has no settings to ask for */
     return check_cleanup_policies(rk, names, error);

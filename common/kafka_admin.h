@@ -12,6 +12,7 @@ struct kafka_layout {
     int32_t attempts_partitions;
     int32_t dead_letters_partitions;
     int32_t status_partitions;
+    bool is_mock; /**< librdkafka's mock cluster, which knows less than Kafka */
 };
 
 /**
