@@ -20,6 +20,8 @@
 static const char *const layouts[] = {"auto", "dedicated", "pooled", NULL};
 static const char *const methods[] = {"sha1", "sha256", "sha384", "sha512", NULL};
 static const char *const exhausted[] = {"suspend", "dead-letter", NULL};
+static const char *const notices[] = {"suspended", "recovered",     "lapsing", "lapsed",
+                                      "gone",      "dead-lettered", NULL};
 static const char *const modes[] = {"none",        "jwt", "introspection", "mosip", "basic",
                                     "certificate", NULL};
 static const char *const algorithms[] = {"RS256", "RS384", "RS512", "ES256",
@@ -199,6 +201,26 @@ const struct config_entry config_table[] = {
            "What happens after give_up_after. \"suspend\": the subscription is probed with its oldest "
            "message until its lease ends, and catches up by itself. \"dead-letter\": the message is written "
            "to the dead letters topic, and the next one is tried."),
+
+    BOOLEAN(notices, enabled, "false",
+            "Whether what happens to subscriptions is written to the Kafka topic <topic_prefix>notices, for "
+            "others to read, and sent to webhook_url, if there is one; see docs/notices.md."),
+    CHOICES(notices, events, notices, "suspended,recovered,lapsing,lapsed,gone,dead-lettered",
+            "What is told of."),
+    DURATION(notices, retention, MINUTE, 10 * YEAR, "7d", "How long Kafka keeps notices."),
+    DURATION(notices, lapse_warning, SECOND, YEAR, "1d",
+             "So long before its end a lease that has not been renewed is told of (\"lapsing\"), but not "
+             "before half of it has passed."),
+    WEB_ADDRESS(notices, webhook_url,
+                "Where the dispatchers send notices, signed as Standard Webhooks are. Empty: nowhere."),
+    ENTRY(notices, webhook_secret, SECRET, 0, 4096, "", NULL,
+          "What they are signed with: \"whsec_\" and base64, or any text, of at least 24 bytes; or \"file:PATH\"."),
+    DURATION(notices, webhook_timeout, 10, 5 * MINUTE, "15s", "Bound on one attempt to send a notice."),
+    DURATION(notices, max_retry_interval, SECOND, DAY, "1m",
+             "Longest pause before a notice that was not taken is sent again; the first is at most a second, and "
+             "they double."),
+    DURATION(notices, give_up_after, SECOND, YEAR, "1d",
+             "A notice that is older is not sent any more. While not set, it is at most the retention."),
 
     CHOICES(auth, mode, modes, "none",
             "How clients of the hub prove who they are; several are tried in this order. \"none\" (no "

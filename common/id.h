@@ -19,6 +19,8 @@ void id_topic(const char *topic, char out[ID_HEX_SIZE]);
 
 /** UUID version 7 (RFC 9562, section 5.7): sorts by time of creation; 74 random bits. */
 void id_uuid7(char out[ID_UUID_SIZE]);
+/** UUID version 8 from the SHA-256 of `name`: the same name always gives the same. */
+void id_uuid8(const char *name, char out[ID_UUID_SIZE]);
 
 /** `length` random letters and digits and a NUL: challenges, tokens. */
 void id_random_text(char *out, size_t length);

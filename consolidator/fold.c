@@ -100,6 +100,7 @@ static enum fold_outcome end_subscription(struct subscription_state **state)
     memset(&s->position, 0, sizeof(s->position));
     s->method = -1;
     s->max_in_flight = 0;
+    s->warned = false;
     s->verified_at_ms = s->lease_seconds = s->lease_end_ms = s->resumed = 0;
     return FOLD_CHANGED;
 }
@@ -184,6 +185,7 @@ static enum fold_outcome on_verified(struct subscription_state *s, const struct 
     s->lease_seconds = request->lease_seconds;
     s->verified_at_ms = event->at_ms;
     s->lease_end_ms = event->at_ms + request->lease_seconds * 1000;
+    s->warned = false;
     s->status = s->paused ? SUBSCRIPTION_PAUSED : SUBSCRIPTION_ACTIVE;
     pending_remove_through(s, (size_t)index);
     return FOLD_CHANGED;
@@ -239,6 +241,14 @@ static enum fold_outcome on_topic_ended(struct subscription_state **state,
     }
     return fold_end_with_notice(state,
                                 event->reason ? event->reason : "the topic was deregistered");
+}
+
+static enum fold_outcome on_lapsing(struct subscription_state *s, const struct event *event)
+{
+    if (!fold_is_served(s) || s->lease_end_ms != event->deadline || s->warned)
+        return FOLD_IGNORED;
+    s->warned = true;
+    return FOLD_CHANGED;
 }
 
 static enum fold_outcome on_expired(struct subscription_state *s, const struct event *event)
@@ -320,6 +330,8 @@ enum fold_outcome fold_subscription(struct subscription_state **state, const str
         return (*state)->status == SUBSCRIPTION_ENDING ? end_subscription(state) : FOLD_IGNORED;
     case EVENT_TOPIC_ENDED:
         return on_topic_ended(state, event);
+    case EVENT_SUBSCRIPTION_LAPSING:
+        return on_lapsing(*state, event);
     case EVENT_SUBSCRIPTION_EXPIRED:
         return on_expired(*state, event);
     case EVENT_SUBSCRIPTION_FORGOTTEN:
@@ -364,7 +376,14 @@ enum fold_outcome fold_topic(struct topic_state **state, const struct event *eve
     return FOLD_IGNORED;
 }
 
-int64_t fold_next_due(const struct subscription_state *state, int64_t resume_window_ms,
+/** Short leases are not told of when they have hardly begun. */
+static int64_t warning_due(const struct subscription_state *state, const struct fold_times *times)
+{
+    int64_t half = state->lease_seconds * 1000 / 2;
+    return state->lease_end_ms - (times->lapse_warning_ms < half ? times->lapse_warning_ms : half);
+}
+
+int64_t fold_next_due(const struct subscription_state *state, const struct fold_times *times,
                       enum event_type *type, int64_t *deadline)
 {
     *deadline = state->lease_end_ms;
@@ -372,11 +391,15 @@ int64_t fold_next_due(const struct subscription_state *state, int64_t resume_win
     case SUBSCRIPTION_ACTIVE:
     case SUBSCRIPTION_SUSPENDED:
     case SUBSCRIPTION_PAUSED:
+        if (times->lapse_warning_ms > 0 && !state->warned) {
+            *type = EVENT_SUBSCRIPTION_LAPSING;
+            return warning_due(state, times);
+        }
         *type = EVENT_SUBSCRIPTION_EXPIRED;
         return state->lease_end_ms;
     case SUBSCRIPTION_LAPSED:
         *type = EVENT_SUBSCRIPTION_FORGOTTEN;
-        return state->lease_end_ms + resume_window_ms;
+        return state->lease_end_ms + times->resume_window_ms;
     default:
         return INT64_MAX;
     }

@@ -4,6 +4,8 @@
  * next one. Only what Kafka has confirmed counts as written: a crash before that means that the
  * message is tried, and perhaps written, once more, with the same id.
  *
+ * Where notices of dead letters are wanted, one is written beside each, and waited for likewise.
+ *
  * Key: the subscription's id. Value: the body. Headers: those of the message and
  * DEAD_LETTER_HEADER_… (common/message.h).
  */
@@ -23,6 +25,9 @@ void dead_letters_free(struct dead_letters *letters);
 struct dead_letter_contents {
     const char *subscription;
     const char *callback;
+    const char *owner; /**< or NULL */
+    int64_t lease_end_ms;
+    int64_t base; /**< of the subscription's position (common/state.h) */
     const struct channel *channel;
     struct message *message;
     const char *reason;

@@ -239,6 +239,9 @@ static bool bury(struct subscription *s, struct delivery *delivery, const char *
     const struct dead_letter_contents contents = {
         .subscription = s->id,
         .callback = s->callback,
+        .owner = s->owner,
+        .lease_end_ms = s->lease_end_ms,
+        .base = s->position.base,
         .channel = s->log->channel,
         .message = delivery->message,
         .reason = reason,

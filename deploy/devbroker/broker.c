@@ -93,12 +93,16 @@ static int create_topics(rd_kafka_mock_cluster_t *cluster, const struct config *
         const char *name;
         int64_t partitions;
     } topics[] = {
-        {names.events, config->kafka.partitions},       {names.state, config->kafka.partitions},
-        {names.dead_letters, config->kafka.partitions}, {names.attempts, config->kafka.partitions},
+        {names.events, config->kafka.partitions},
+        {names.state, config->kafka.partitions},
+        {names.dead_letters, config->kafka.partitions},
+        {names.attempts, config->kafka.partitions},
         {names.pool, config->messages.pool_partitions},
+        {names.notices, config->kafka.partitions}, /* the last, if it is wanted */
     };
+    size_t count = sizeof(topics) / sizeof(topics[0]) - (config->notices.enabled ? 0 : 1);
     int result = 0;
-    for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]) && result == 0; i++)
+    for (size_t i = 0; i < count && result == 0; i++)
         result = create_topic(cluster, topics[i].name, topics[i].partitions, error);
     kafka_names_fini(&names);
     return result;
