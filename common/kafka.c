@@ -14,6 +14,7 @@ void kafka_names_init(struct kafka_names *names, const struct config *config)
     names->dead_letters = xasprintf("%sdead-letters", prefix);
     names->attempts = xasprintf("%sattempts", prefix);
     names->notices = xasprintf("%snotices", prefix);
+    names->status = xasprintf("%sstatus", prefix);
     names->pool = xasprintf("%smessages-pool", prefix);
     names->messages_prefix = xasprintf("%smessages-", prefix);
     names->group_consolidator = xasprintf("%sconsolidator", prefix);
@@ -29,6 +30,7 @@ void kafka_names_fini(struct kafka_names *names)
     free(names->dead_letters);
     free(names->attempts);
     free(names->notices);
+    free(names->status);
     free(names->pool);
     free(names->messages_prefix);
     free(names->group_consolidator);

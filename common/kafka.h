@@ -22,6 +22,7 @@ struct kafka_names {
     char *dead_letters;
     char *attempts;
     char *notices;         /**< only there when notices.enabled */
+    char *status;          /**< reports of the dispatchers (delivery_report.h) */
     char *pool;            /**< the message topic that pooled WebSub topics share */
     char *messages_prefix; /**< of dedicated message topics */
     char *group_consolidator;

@@ -20,7 +20,8 @@
 struct dead_letters {
     struct dispatcher *dispatcher;
     rd_kafka_topic_t *topic;
-    rd_kafka_topic_t *notices; /* NULL: none are wanted */
+    rd_kafka_topic_t *notices;            /* NULL: none are wanted */
+    struct message_partition *partitions; /* as long as the process: readers compare pointers */
 };
 
 struct dead_letter {
@@ -31,9 +32,10 @@ struct dead_letter {
     struct loop *loop;
     struct message *message; /* Kafka's producer reads its body */
     char *notice;            /* and this, or NULL */
-    atomic_bool written;     /* false as soon as one of them is not */
+    int64_t behind;
+    atomic_bool failed; /* one of them is not written */
     struct counter *notices_refused;
-    void (*settled)(void *context, bool written); /* NULL: nobody waits */
+    void (*settled)(void *context, int64_t behind); /* NULL: nobody waits */
     void *context;
 };
 
@@ -48,6 +50,12 @@ struct dead_letters *dead_letters_new(struct dispatcher *dispatcher, struct erro
     struct dead_letters *letters = xcalloc(1, sizeof(*letters));
     letters->dispatcher = dispatcher;
     letters->topic = topic;
+    letters->partitions =
+        xcalloc((size_t)dispatcher->layout.dead_letters_partitions, sizeof(*letters->partitions));
+    for (int32_t i = 0; i < dispatcher->layout.dead_letters_partitions; i++) {
+        letters->partitions[i].kafka_topic = dispatcher->names.dead_letters;
+        letters->partitions[i].partition = i;
+    }
     if (!config_wants_notice(&dispatcher->config, NOTICE_DEAD_LETTERED))
         return letters;
     letters->notices = rd_kafka_topic_new(kafka_producer_handle(dispatcher->producer),
@@ -66,7 +74,20 @@ void dead_letters_free(struct dead_letters *letters)
     rd_kafka_topic_destroy(letters->topic);
     if (letters->notices)
         rd_kafka_topic_destroy(letters->notices);
+    free(letters->partitions);
     free(letters);
+}
+
+static int32_t partition_of(const struct dead_letters *letters, const char *subscription_id)
+{
+    return id_partition(subscription_id, strlen(subscription_id),
+                        letters->dispatcher->layout.dead_letters_partitions);
+}
+
+struct message_partition *dead_letters_partition(struct dead_letters *letters,
+                                                 const char *subscription_id)
+{
+    return &letters->partitions[partition_of(letters, subscription_id)];
 }
 
 /* --- what is written --- */
@@ -76,6 +97,18 @@ static void add_number(rd_kafka_headers_t *headers, const char *name, int64_t va
     char text[24];
     snprintf(text, sizeof(text), "%" PRId64, value);
     kafka_add_header(headers, name, text);
+}
+
+/** Why it is one, or that it is none any more. */
+static void add_fate(rd_kafka_headers_t *headers, const struct dead_letter_contents *contents)
+{
+    if (!contents->reason) {
+        add_number(headers, DEAD_LETTER_HEADER_SETTLED, clock_wall_ms());
+        return;
+    }
+    kafka_add_header(headers, DEAD_LETTER_HEADER_REASON, contents->reason);
+    add_number(headers, DEAD_LETTER_HEADER_FAILURES, contents->failures);
+    add_number(headers, DEAD_LETTER_HEADER_AT, clock_wall_ms());
 }
 
 static rd_kafka_headers_t *make_headers(const struct dead_letter_contents *contents)
@@ -89,9 +122,9 @@ static rd_kafka_headers_t *make_headers(const struct dead_letter_contents *conte
     kafka_add_header(headers, MESSAGE_HEADER_TRACEPARENT, message_traceparent(message));
     kafka_add_header(headers, DEAD_LETTER_HEADER_TOPIC, contents->channel->topic);
     kafka_add_header(headers, DEAD_LETTER_HEADER_CALLBACK, contents->callback);
-    kafka_add_header(headers, DEAD_LETTER_HEADER_REASON, contents->reason);
-    add_number(headers, DEAD_LETTER_HEADER_FAILURES, contents->failures);
-    add_number(headers, DEAD_LETTER_HEADER_AT, clock_wall_ms());
+    add_fate(headers, contents);
+    if (message->offset < 0)
+        return headers; /* a letter of a message that lies elsewhere by now */
     kafka_add_header(headers, DEAD_LETTER_HEADER_ORIGIN, origin->kafka_topic);
     add_number(headers, DEAD_LETTER_HEADER_PARTITION, origin->partition);
     add_number(headers, DEAD_LETTER_HEADER_OFFSET, message->offset);
@@ -137,7 +170,7 @@ static void run_settled(struct task *task, void *owner)
     struct dead_letter *letter = CONTAINER_OF(task, struct dead_letter, task);
     (void)owner;
     if (letter->settled)
-        letter->settled(letter->context, atomic_load(&letter->written));
+        letter->settled(letter->context, atomic_load(&letter->failed) ? 0 : letter->behind);
     free(letter);
 }
 
@@ -145,7 +178,7 @@ static void run_settled(struct task *task, void *owner)
 static void settle(struct dead_letter *letter, bool written)
 {
     if (!written)
-        atomic_store(&letter->written, false);
+        atomic_store(&letter->failed, true);
     if (atomic_fetch_sub(&letter->waiting, 1) > 1)
         return;
     message_release(letter->message);
@@ -156,8 +189,9 @@ static void settle(struct dead_letter *letter, bool written)
 /* @locality producer thread */
 static void on_settled(struct kafka_receipt *receipt, rd_kafka_resp_err_t code, int64_t offset)
 {
-    (void)offset;
-    settle(CONTAINER_OF(receipt, struct dead_letter, receipt), code == RD_KAFKA_RESP_ERR_NO_ERROR);
+    struct dead_letter *letter = CONTAINER_OF(receipt, struct dead_letter, receipt);
+    letter->behind = offset + 1;
+    settle(letter, code == RD_KAFKA_RESP_ERR_NO_ERROR);
 }
 
 /**
@@ -190,18 +224,17 @@ void dead_letter_forget(struct dead_letter *letter)
 static int send_letter(struct dead_letters *letters, struct dead_letter *letter,
                        const struct dead_letter_contents *contents, struct error *error)
 {
-    struct dispatcher *dispatcher = letters->dispatcher;
     struct kafka_record record = {
         .topic = letters->topic,
         .key = contents->subscription,
         .key_length = strlen(contents->subscription),
-        .value = contents->message->body,
-        .value_length = contents->message->body_length,
+        .value = contents->reason ? contents->message->body : NULL,
+        .value_length = contents->reason ? contents->message->body_length : 0,
         .headers = make_headers(contents),
+        .partition = partition_of(letters, contents->subscription),
     };
-    record.partition =
-        id_partition(record.key, record.key_length, dispatcher->layout.dead_letters_partitions);
-    int result = kafka_producer_send(dispatcher->producer, &record, &letter->receipt, error);
+    int result =
+        kafka_producer_send(letters->dispatcher->producer, &record, &letter->receipt, error);
     if (result != 0)
         rd_kafka_headers_destroy(record.headers);
     return result;
@@ -224,9 +257,10 @@ static int send_notice(struct dead_letters *letters, struct dead_letter *letter,
 
 struct dead_letter *dead_letter_send(struct dead_letters *letters, struct loop *loop,
                                      const struct dead_letter_contents *contents,
-                                     void (*settled)(void *context, bool written), void *context,
+                                     void (*settled)(void *context, int64_t behind), void *context,
                                      struct error *error)
 {
+    bool tell = letters->notices && contents->is_news;
     struct dead_letter *letter = xcalloc(1, sizeof(*letter));
     letter->receipt.settled = on_settled;
     letter->notice_receipt.settled = on_notice_settled;
@@ -236,14 +270,14 @@ struct dead_letter *dead_letter_send(struct dead_letters *letters, struct loop *
     letter->message = message_hold(contents->message);
     letter->settled = settled;
     letter->context = context;
-    atomic_init(&letter->written, true);
-    atomic_init(&letter->waiting, letters->notices ? 2 : 1);
+    atomic_init(&letter->failed, false);
+    atomic_init(&letter->waiting, tell ? 2 : 1);
     if (send_letter(letters, letter, contents, error) != 0) {
         message_release(letter->message);
         free(letter);
         return NULL;
     }
-    if (letters->notices && send_notice(letters, letter, contents, error) != 0)
+    if (tell && send_notice(letters, letter, contents, error) != 0)
         settle(letter, false); /* both again */
     return letter;
 }

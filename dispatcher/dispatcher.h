@@ -31,6 +31,7 @@ struct attempts;
 struct control;
 struct dead_letters;
 struct notice_sender;
+struct status_reports;
 struct tail;
 struct catch_up;
 struct loop;
@@ -46,6 +47,9 @@ struct dispatcher_metrics {
     struct counter *notices_refused;   /**< by Kafka */
     struct gauge *notices_failing;     /**< partitions */
     struct counter *attempts_dropped;
+    struct counter *reports_written;
+    struct counter *reports_failed;
+    struct counter *sweeps_cut;
     struct counter *pauses; /**< of reading a partition, for want of memory */
     struct counter *gone;
     struct counter *verified;
@@ -79,6 +83,7 @@ struct dispatcher {
     struct attempts *attempts;
     struct dead_letters *dead_letters;
     struct notice_sender *notice_sender; /**< NULL: there is no webhook */
+    struct status_reports *reports;
     struct dispatcher_metrics metrics;
     atomic_int loop_count; /**< set once all are there */
     struct loop *loops[MAX_LOOPS];

@@ -97,6 +97,7 @@ static int create_topics(rd_kafka_mock_cluster_t *cluster, const struct config *
         {names.state, config->kafka.partitions},
         {names.dead_letters, config->kafka.partitions},
         {names.attempts, config->kafka.partitions},
+        {names.status, config->kafka.partitions},
         {names.pool, config->messages.pool_partitions},
         {names.notices, config->kafka.partitions}, /* the last, if it is wanted */
     };

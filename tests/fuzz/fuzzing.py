@@ -20,6 +20,7 @@ DICTIONARIES = {
     "event": "json",
     "notice": "json",
     "state": "json",
+    "delivery_report": "json",
     "jwk": "json",
     "form": "http",
     "url": "http",

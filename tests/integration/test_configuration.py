@@ -147,7 +147,8 @@ def test_state_topic_that_is_not_compacted_is_an_error_that_says_so(kafka, tmp_p
 def test_notices_topic_that_is_compacted_is_an_error_that_says_so(kafka, tmp_path):
     """It would keep only the last notice of each subscription."""
     topic = NewTopic("forgetful-notices", 8, 1, config={"cleanup.policy": "compact"})
-    AdminClient(kafka.client).create_topics([topic])["forgetful-notices"].result(20)
+    admin = AdminClient(kafka.client)  # to be kept until it has answered
+    admin.create_topics([topic])["forgetful-notices"].result(20)
     settings = {"WEBSUB_NOTICES_ENABLED": "true"}
     with Suite(kafka.bootstrap, tmp_path, "forgetful-", settings=settings) as suite:
         for program in suite.programs.values():
