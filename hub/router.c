@@ -125,9 +125,17 @@ static void parse_and_dispatch(struct operation_request *request)
         dispatch(request);
 }
 
+/** "/hub", and "/hub/", which is how MOSIP's services are configured. */
+static bool is_hub(const char *path)
+{
+    size_t length = strlen(HUB_PATH);
+    return strncmp(path, HUB_PATH, length) == 0 &&
+           (path[length] == '\0' || strcmp(path + length, "/") == 0);
+}
+
 void router_handle(struct hub *hub, struct http_request *http)
 {
-    if (strcmp(http_request_path(http), HUB_PATH) != 0) {
+    if (!is_hub(http_request_path(http))) {
         operation_respond_denied(http, 404, "the hub is at " HUB_PATH);
     } else if (strcmp(http_request_method(http), "GET") == 0) {
         missed_messages_handle(hub, http);
