@@ -56,6 +56,7 @@ struct message *message_from_kafka(const rd_kafka_message_t *record, struct memo
     struct text id = get_header(record, MESSAGE_HEADER_ID);
     struct text type = get_header(record, MESSAGE_HEADER_CONTENT_TYPE);
     struct text trace = get_header(record, MESSAGE_HEADER_TRACEPARENT);
+    struct text publisher_id = get_header(record, MESSAGE_HEADER_PUBLISHER_ID);
     if (!id.value || id.length == 0 || id.length > MAX_ID || !is_safe(id)) {
         error_set(error, ERROR_INVALID, false, "no proper message id");
         return NULL;
@@ -65,6 +66,8 @@ struct message *message_from_kafka(const rd_kafka_message_t *record, struct memo
         type = (struct text){default_type, strlen(default_type)};
     if (!is_safe(trace))
         trace = (struct text){0};
+    if (!is_safe(publisher_id))
+        publisher_id = (struct text){0};
 
     int64_t published_at_ms = parse_number(get_header(record, MESSAGE_HEADER_PUBLISHED_AT));
     char seconds[24];
@@ -73,11 +76,13 @@ struct message *message_from_kafka(const rd_kafka_message_t *record, struct memo
     struct buffer lines = {0};
     size_t starts[MESSAGE_HEADERS_MAX];
     int count = 0;
-    buffer_reserve(&lines, type.length + trace.length + 2 * id.length + 128);
+    buffer_reserve(&lines, type.length + trace.length + publisher_id.length + 2 * id.length + 192);
     add_line(&lines, starts, &count, "Content-Type", type);
     add_line(&lines, starts, &count, "X-Hub-Message-Id", id);
     add_line(&lines, starts, &count, "webhook-id", id);
     add_line(&lines, starts, &count, "webhook-timestamp", (struct text){seconds, strlen(seconds)});
+    if (publisher_id.value)
+        add_line(&lines, starts, &count, "X-Hub-MessageId", publisher_id);
     if (trace.value)
         add_line(&lines, starts, &count, "traceparent", trace);
 
@@ -95,6 +100,8 @@ struct message *message_from_kafka(const rd_kafka_message_t *record, struct memo
     for (int i = 0; i < count; i++)
         message->headers[i] = message->bytes + starts[i];
     message->id = message->headers[2] + strlen("webhook-id: ");
+    if (trace.value)
+        message->traceparent = message->headers[count - 1] + strlen("traceparent: ");
     message->body = message->bytes + lines.length;
     message->body_length = record->len;
     if (record->len > 0)
@@ -104,19 +111,9 @@ struct message *message_from_kafka(const rd_kafka_message_t *record, struct memo
     return message;
 }
 
-/* The order in which message_from_kafka makes the lines. */
-enum { LINE_CONTENT_TYPE = 0, LINE_TRACEPARENT = 4 };
-
 const char *message_content_type(const struct message *message)
 {
-    return message->headers[LINE_CONTENT_TYPE] + strlen("Content-Type: ");
-}
-
-const char *message_traceparent(const struct message *message)
-{
-    if (message->header_count <= LINE_TRACEPARENT)
-        return NULL;
-    return message->headers[LINE_TRACEPARENT] + strlen("traceparent: ");
+    return message->headers[0] + strlen("Content-Type: ");
 }
 
 struct message *message_hold(struct message *message)

@@ -14,7 +14,7 @@
 #include "common/id.h"
 #include "dispatcher/memory.h"
 
-#define MESSAGE_HEADERS_MAX 5
+#define MESSAGE_HEADERS_MAX 6
 
 struct message {
     atomic_int references;
@@ -26,6 +26,7 @@ struct message {
     /** Header lines that are the same for all deliveries of it ("Content-Type: ..."), made once. */
     const char *headers[MESSAGE_HEADERS_MAX];
     int header_count;
+    const char *traceparent; /**< of `headers`, without the name; NULL: the publisher sent none */
     const char *body;
     size_t body_length;
     size_t cost;
@@ -39,8 +40,7 @@ struct message {
  */
 struct message *message_from_kafka(const rd_kafka_message_t *record, struct memory_account *account,
                                    struct error *error);
-/** Without the name of the header; NULL: the publisher sent none. */
-const char *message_traceparent(const struct message *message);
+/** Without the name of the header. */
 const char *message_content_type(const struct message *message);
 
 struct message *message_hold(struct message *message);

@@ -34,6 +34,7 @@ struct operation_request *operation_request_new(struct hub *hub, struct http_req
     request->traceparent = http_request_header(http, "traceparent");
     http_request_set_context(http, request, request_free);
     return request;
+    request->publisher_id = http_request_header(http, "X-Hub-MessageId");
 }
 
 /* --- answers --- */

@@ -21,6 +21,7 @@ struct operation_request {
     const char *content_type; /**< header, or NULL: looked up while on the server thread */
     const char *traceparent;  /**< header, or NULL */
     int64_t started_us;
+    const char *publisher_id; /**< header of WSO2's publishers: their id of the message; or NULL */
 
     /* admission.h */
     struct identity *identity; /**< a reference; NULL: not known yet, or without authentication */

@@ -12,6 +12,8 @@
 #include "common/message.h"
 #include "hub/admission.h"
 
+enum { MAX_PUBLISHER_ID = 256 };
+
 static const char default_type[] = "application/octet-stream";
 
 /** Kafka did not take the message: too large for the Kafka topic's own bound, or a matter of time.
@@ -55,7 +57,7 @@ static void write_message(struct operation_request *request)
         .key = request->topic,
         .key_length = strlen(request->topic),
         .timestamp_ms = clock_wall_ms(),
-        .headers = rd_kafka_headers_new(4),
+        .headers = rd_kafka_headers_new(5),
     };
     char published_at[32];
     snprintf(published_at, sizeof(published_at), "%lld", (long long)record.timestamp_ms);
@@ -65,11 +67,22 @@ static void write_message(struct operation_request *request)
     kafka_add_header(record.headers, MESSAGE_HEADER_PUBLISHED_AT, published_at);
     kafka_add_header(record.headers, MESSAGE_HEADER_CONTENT_TYPE, request->content_type);
     kafka_add_header(record.headers, MESSAGE_HEADER_TRACEPARENT, request->traceparent);
+    kafka_add_header(record.headers, MESSAGE_HEADER_PUBLISHER_ID, request->publisher_id);
     request->receipt.settled = on_settled;
     if (kafka_producer_send(request->hub->producer, &record, &request->receipt, &error) != 0) {
         rd_kafka_headers_destroy(record.headers);
         answer_failure(request, &error);
     }
+}
+
+static bool check_publisher_id(struct operation_request *request)
+{
+    const char *id = request->publisher_id;
+    if (!id || (strlen(id) <= MAX_PUBLISHER_ID && message_header_is_sendable(id, strlen(id))))
+        return true;
+    operation_refuse(request, 400, "X-Hub-MessageId must have at most %d bytes, none a control",
+                     MAX_PUBLISHER_ID);
+    return false;
 }
 
 static bool check_headers(struct operation_request *request)
@@ -84,7 +97,7 @@ static bool check_headers(struct operation_request *request)
     /* Trace Context, section 4.3: what cannot be parsed is left out. */
     if (trace && !message_traceparent_is_valid(trace, strlen(trace)))
         request->traceparent = NULL;
-    return true;
+    return check_publisher_id(request);
 }
 
 static void publish(struct operation_request *request)

@@ -137,6 +137,7 @@ static void test_headers_become_lines_and_the_body_stays_as_it_is(void **state)
         {MESSAGE_HEADER_PUBLISHED_AT, "1700000000999", 0},
         {MESSAGE_HEADER_CONTENT_TYPE, "application/atom+xml; charset=\"utf-8\"", 0},
         {MESSAGE_HEADER_TRACEPARENT, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", 0},
+        {MESSAGE_HEADER_PUBLISHER_ID, "urn:mine:1", 0},
         {"unknown", "ignored", 0},
     };
     static const char *const lines[] = {
@@ -144,6 +145,7 @@ static void test_headers_become_lines_and_the_body_stays_as_it_is(void **state)
         "X-Hub-Message-Id: " ID,
         "webhook-id: " ID,
         "webhook-timestamp: 1700000000",
+        "X-Hub-MessageId: urn:mine:1",
         "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
         NULL,
     };
@@ -153,6 +155,8 @@ static void test_headers_become_lines_and_the_body_stays_as_it_is(void **state)
     struct message *message = make(headers, body, sizeof(body));
     assert_lines(message, lines);
     assert_string_equal(message->id, ID);
+    assert_string_equal(message->traceparent,
+                        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
     assert_int_equal(message->published_at_ms, 1700000000999);
     assert_true(message->cost > sizeof(*message) + sizeof(body));
     assert_int_equal(memory_pool_used(&pool), message->cost);
@@ -177,6 +181,7 @@ static void test_what_the_publisher_left_out_is_left_out_or_has_a_default(void *
                                         "webhook-timestamp: 0", NULL};
     struct message *message = make(headers, NULL, 0);
     assert_lines(message, lines);
+    assert_null(message->traceparent);
     assert_int_equal(message->body_length, 0);
     message_release(message);
     message = make(empty, "", 0);
@@ -204,7 +209,8 @@ static void test_a_message_without_a_proper_id_is_refused(void **state)
 static void test_nothing_can_end_a_header_line(void **state)
 {
     (void)state;
-    static const char *const names[] = {MESSAGE_HEADER_CONTENT_TYPE, MESSAGE_HEADER_TRACEPARENT};
+    static const char *const names[] = {MESSAGE_HEADER_CONTENT_TYPE, MESSAGE_HEADER_TRACEPARENT,
+                                        MESSAGE_HEADER_PUBLISHER_ID};
     static const struct header evil[] = {
         {NULL, "a\r\nX-Evil: 1", 0}, {NULL, "a\nb", 0}, {NULL, "a\rb", 0}, {NULL, "a\0b", 3},
         {NULL, "\x01", 0},           {NULL, "\x7f", 0}, {NULL, "\0", 1},   {NULL, "a\x1f", 0},
