@@ -156,6 +156,10 @@ struct config {
         enum policy_failure policy_on_failure;
     } auth;
     struct {
+        bool mosip;
+        bool ballerina_1;
+    } compat;
+    struct {
         bool allow_insecure;
         char *tls_certificate_file; /**< "": plain HTTP */
         char *tls_key_file;

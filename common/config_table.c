@@ -261,6 +261,14 @@ const struct config_entry config_table[] = {
     CHOICE(auth, policy_on_failure, failures, "deny",
            "What an unreachable or broken policy service means."),
 
+    BOOLEAN(compat, mosip, "false",
+            "Whether clients of MOSIP's hub are served as it serves them; see docs/compatibility.md. Refusals of "
+            "registrations and publications are answered 200, topics in a query may be percent-encoded once "
+            "more, and callbacks that differ in intentMode only are one subscription. For hub and dispatcher."),
+    BOOLEAN(compat, ballerina_1, "false",
+            "Whether registrations and deregistrations are answered 202, as publishers of Ballerina 1.x want it; "
+            "later ones want the usual 200."),
+
     BOOLEAN(security, allow_insecure, "false",
             "Allows auth.mode \"none\" on addresses that others can reach."),
     TEXT(security, tls_certificate_file, 0, 4096, "",

@@ -11,6 +11,7 @@
 #include "common/panic.h"
 #include "common/url.h"
 #include "hub/admission.h"
+#include "hub/compat.h"
 
 static const char form_type[] = "application/x-www-form-urlencoded";
 static const char accepted_body[] = "hub.mode=accepted";
@@ -19,6 +20,7 @@ static void request_free(void *context)
 {
     struct operation_request *request = context;
     form_fini(&request->parameters);
+    topic_readings_fini(&request->readings);
     identity_unref(request->identity);
     free(request);
 }
@@ -32,9 +34,9 @@ struct operation_request *operation_request_new(struct hub *hub, struct http_req
     request->started_us = clock_monotonic_us();
     request->content_type = http_request_header(http, "Content-Type");
     request->traceparent = http_request_header(http, "traceparent");
+    request->publisher_id = http_request_header(http, "X-Hub-MessageId");
     http_request_set_context(http, request, request_free);
     return request;
-    request->publisher_id = http_request_header(http, "X-Hub-MessageId");
 }
 
 /* --- answers --- */
@@ -42,6 +44,7 @@ struct operation_request *operation_request_new(struct hub *hub, struct http_req
 void operation_accept(struct operation_request *request, unsigned status)
 {
     counter_add(request->hub->metrics.accepted[request->operation], 1);
+    status = compat_accepted_status(&request->hub->config, request->operation, status);
     http_respond(request->http, status, form_type, accepted_body, strlen(accepted_body));
 }
 
@@ -51,6 +54,18 @@ void operation_respond_denied(struct http_request *http, unsigned status, const 
     form_append(&body, "hub.mode", "denied");
     form_append(&body, "hub.reason", reason);
     http_respond(http, status, form_type, body.data, body.length);
+    buffer_fini(&body);
+}
+
+static void respond_denied(struct operation_request *request, unsigned status, const char *reason)
+{
+    struct buffer body = {0};
+    if (!compat_refuses_in_body(&request->hub->config, request->operation, status)) {
+        operation_respond_denied(request->http, status, reason);
+        return;
+    }
+    compat_write_refusal(&body, reason);
+    http_respond(request->http, 200, form_type, body.data, body.length);
     buffer_fini(&body);
 }
 
@@ -64,7 +79,7 @@ void operation_refuse(struct operation_request *request, unsigned status, const 
     counter_add(request->hub->metrics.refused[request->operation], 1);
     log_info("hub.refused", LOG_STR("reason", reason), LOG_INT("status", status),
              LOG_STR("topic", request->topic));
-    operation_respond_denied(request->http, status, reason);
+    respond_denied(request, status, reason);
 }
 
 void operation_unavailable(struct operation_request *request, const char *reason)
@@ -72,7 +87,7 @@ void operation_unavailable(struct operation_request *request, const char *reason
     counter_add(request->hub->metrics.unavailable[request->operation], 1);
     log_warning("hub.unavailable", LOG_STR("reason", reason), LOG_STR("topic", request->topic));
     http_response_header(request->http, "Retry-After", "1");
-    operation_respond_denied(request->http, 503, reason);
+    respond_denied(request, 503, reason);
 }
 
 /* --- parameters --- */

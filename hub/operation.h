@@ -11,17 +11,18 @@
 #include "common/form.h"
 #include "common/id.h"
 #include "hub/hub.h"
+#include "hub/topic_readings.h"
 
 struct operation_request {
     struct hub *hub;
     struct http_request *http;
     enum operation operation;
     struct form parameters;   /**< of the query and, for forms, of the body */
-    const char *topic;        /**< in `parameters` */
+    const char *topic;        /**< in `parameters`, or in `readings` */
     const char *content_type; /**< header, or NULL: looked up while on the server thread */
     const char *traceparent;  /**< header, or NULL */
-    int64_t started_us;
     const char *publisher_id; /**< header of WSO2's publishers: their id of the message; or NULL */
+    int64_t started_us;
 
     /* admission.h */
     struct identity *identity; /**< a reference; NULL: not known yet, or without authentication */
@@ -38,6 +39,9 @@ struct operation_request {
     /** What to do once the topic is known to be registered. */
     void (*on_topic)(struct operation_request *request);
     bool registered; /**< by this request: an unknown topic is now an error of ours */
+    /** With compat.mosip: what the topic may mean, and how many of them are not registered. */
+    struct topic_readings readings;
+    size_t unknown_readings;
 
     /* of a publication */
     char id[ID_UUID_SIZE]; /**< of the message; of the request for a subscription */
@@ -53,6 +57,14 @@ const char *operation_parameter(struct operation_request *request, const char *n
                                 bool *refused);
 /** Reads and checks hub.topic (or `alias`, when given); false: refused. */
 bool operation_take_topic(struct operation_request *request, const char *alias);
+
+/**
+ * With compat.mosip and the topic `name` in the query: goes on with `next` once it is known which
+ * of its readings (topic_readings.h) is meant: the first that is registered, else the last. `next`
+ * may be on another thread. Before anything is decided about the topic.
+ */
+void operation_choose_topic(struct operation_request *request, const char *name,
+                            void (*next)(struct operation_request *request));
 
 /**
  * Goes on with `on_topic` when the topic is registered, or can be registered at once

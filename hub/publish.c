@@ -105,6 +105,12 @@ static void publish(struct operation_request *request)
     operation_with_topic(request, write_message);
 }
 
+/* @locality any thread */
+static void decide(struct operation_request *request)
+{
+    admission_decide(request, NULL, publish);
+}
+
 void publish_handle(struct operation_request *request)
 {
     size_t length;
@@ -118,5 +124,6 @@ void publish_handle(struct operation_request *request)
         return;
     }
     if (check_headers(request))
-        admission_decide(request, NULL, publish);
+        operation_choose_topic(
+            request, form_get(&request->parameters, "hub.topic") ? "hub.topic" : "hub.url", decide);
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/intent_mode.h"
 #include "common/json.h"
 #include "common/log.h"
 #include "common/url.h"
@@ -45,6 +46,8 @@ static bool take_callback(struct operation_request *request, const char **callba
         url_normalize(form_get_mutable(&request->parameters, "hub.callback"));
         return check_callback_rules(request, *callback);
     }
+        if (request->hub->config.compat.mosip)
+            intent_mode_normalize(form_get_mutable(&request->parameters, "hub.callback"));
     operation_refuse(request, 400, "hub.callback: %s", error.message);
     return false;
 }
