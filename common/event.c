@@ -72,6 +72,7 @@ char *event_encode(const struct event *event, size_t *length)
     json_put_string(object, "owner", event->owner);
     if (event->by_operator)
         json_object_set_new(object, "operator", json_true());
+    json_put_string(object, "verify_token", event->verify_token);
     if (event->location.kafka_topic) {
         json_put_string(object, "kafka_topic", event->location.kafka_topic);
         json_put_integer(object, "partition", event->location.partition);
@@ -149,6 +150,7 @@ int event_decode(const void *value, size_t length, struct event *event, struct e
     event->reason = json_take_string(object, "reason", &problem);
     event->owner = json_take_string(object, "owner", &problem);
     event->by_operator = json_take_bool(object, "operator", &problem);
+    event->verify_token = json_take_string(object, "verify_token", &problem);
     event->location.kafka_topic = json_take_string(object, "kafka_topic", &problem);
     int64_t partition = json_take_integer(object, "partition", 0, &problem);
     event->location.partition = partition < 0 || partition > INT32_MAX ? -1 : (int32_t)partition;
@@ -198,6 +200,7 @@ void event_fini(struct event *event)
     stored_secret_fini(&event->secret);
     free(event->reason);
     free(event->owner);
+    free(event->verify_token);
     location_fini(&event->location);
     memset(event, 0, sizeof(*event));
 }

@@ -35,8 +35,10 @@ enum event_type {
     EVENT_TOPIC_DEREGISTERED, /**< */
     EVENT_TOPIC_ENDED, /**< a copy in every partition: ends the topic's subscriptions there */
     EVENT_SUBSCRIPTION_REQUESTED,   /**< request, secret?, method?, max_in_flight?, lease_seconds,
-                                       location, owner?, operator?, reason? = why it is denied */
-    EVENT_UNSUBSCRIPTION_REQUESTED, /**< request, owner?, operator?, reason? likewise */
+                                       location, owner?, operator?, reason? = why it is denied,
+                                       verify_token? */
+    EVENT_UNSUBSCRIPTION_REQUESTED, /**< request, owner?, operator?, reason?, verify_token? likewise
+                                     */
     EVENT_SUBSCRIPTION_VERIFIED,   /**< request, at = start of the lease, offset = start position */
     EVENT_SUBSCRIPTION_REFUSED,    /**< request, reason: not verified, nothing changes */
     EVENT_UNSUBSCRIPTION_VERIFIED, /**< request */
@@ -67,8 +69,9 @@ struct event {
     char *request_id;
     struct stored_secret secret; /**< bound to the subscription (keyring.h) */
     char *reason;
-    char *owner;      /**< name of who asks; NULL: without authentication */
-    bool by_operator; /**< who asks may change others' subscriptions */
+    char *owner;        /**< name of who asks; NULL: without authentication */
+    bool by_operator;   /**< who asks may change others' subscriptions */
+    char *verify_token; /**< to be shown when the request is verified; NULL: none was given */
     struct location location;
     int64_t lease_seconds;
     int method;            /**< enum signature_method, or -1: the dispatcher's default */

@@ -70,6 +70,7 @@ static json_t *encode_pending(const struct pending_request *request)
     json_put_string(object, "owner", request->owner);
     put_true(object, "operator", request->by_operator);
     json_put_string(object, "denial", request->denial);
+    json_put_string(object, "verify_token", request->verify_token);
     put_location(object, &request->location);
     return object;
 }
@@ -177,6 +178,7 @@ static void decode_pending(const json_t *object, struct pending_request *request
     request->owner = json_take_string(object, "owner", problem);
     request->by_operator = json_take_bool(object, "operator", problem);
     request->denial = json_take_string(object, "denial", problem);
+    request->verify_token = json_take_string(object, "verify_token", problem);
     take_location(object, &request->location, problem);
     if (!request->unsubscribe && (!request->location.kafka_topic || request->lease_seconds == 0))
         error_set(problem, ERROR_INVALID, false,
@@ -346,6 +348,7 @@ void pending_request_fini(struct pending_request *request)
     stored_secret_fini(&request->secret);
     free(request->owner);
     free(request->denial);
+    free(request->verify_token);
     location_fini(&request->location);
 }
 

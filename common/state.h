@@ -55,9 +55,10 @@ struct pending_request {
     int64_t max_in_flight; /**< as in event.h */
     int64_t lease_seconds;
     int64_t requested_at_ms;
-    char *owner;      /**< as in event.h */
-    bool by_operator; /**< as in event.h */
-    char *denial;     /**< why it is not to be verified but denied; NULL: it is to be verified */
+    char *owner;        /**< as in event.h */
+    bool by_operator;   /**< as in event.h */
+    char *denial;       /**< why it is not to be verified but denied; NULL: it is to be verified */
+    char *verify_token; /**< as in event.h */
     struct location location;
 };
 

@@ -56,6 +56,7 @@ static void pending_add(struct subscription_state *s, const struct event *event)
     request->owner = xstrdup_or_null(event->owner);
     request->by_operator = event->by_operator;
     request->denial = xstrdup_or_null(event->reason);
+    request->verify_token = xstrdup_or_null(event->verify_token);
     location_copy(&request->location, &event->location);
 }
 

@@ -101,6 +101,7 @@ static struct event sample(int type)
     if (type == EVENT_SUBSCRIPTION_REQUESTED || type == EVENT_UNSUBSCRIPTION_REQUESTED) {
         event.owner = TEXT("bank \xc3\xa9");
         event.by_operator = true;
+        event.verify_token = TEXT("t&= \xc3\xa9");
     }
     return event;
 }
@@ -132,6 +133,7 @@ static void assert_same(const struct event *a, const struct event *b)
     assert_same_string(a->reason, b->reason);
     assert_same_string(a->owner, b->owner);
     assert_int_equal(a->by_operator, b->by_operator);
+    assert_same_string(a->verify_token, b->verify_token);
     assert_true(location_equal(&a->location, &b->location));
     assert_int_equal(a->lease_seconds, b->lease_seconds);
     assert_int_equal(a->method, b->method);
@@ -278,9 +280,9 @@ static void test_what_a_type_must_carry_may_not_be_missing(void **state)
 static void test_badly_typed_members_are_refused_even_where_not_needed(void **state)
 {
     (void)state;
-    static const char *const strings[] = {"type",   "topic",     "callback", "request",
-                                          "secret", "reason",    "owner",    "kafka_topic",
-                                          "method", "secret_key"};
+    static const char *const strings[] = {"type",   "topic",      "callback",    "request",
+                                          "secret", "reason",     "owner",       "kafka_topic",
+                                          "method", "secret_key", "verify_token"};
     static const char *const integers[] = {"v",      "at",   "partition", "lease_seconds",
                                            "offset", "base", "deadline"};
     for (int type = 0; type < EVENT_TYPE_COUNT; type++) {

@@ -52,6 +52,7 @@ static struct subscription_state sample(int status)
         request->owner = i == 0 ? TEXT("bank") : NULL;
         request->by_operator = i == 1;
         request->denial = i == 1 ? TEXT("not in this country") : NULL;
+        request->verify_token = i == 1 ? TEXT("t&=") : NULL;
         request->location = i == 0 ? (struct location){TEXT(KAFKA), 7} : (struct location){NULL, 0};
     }
     s.pending = sample_requests;
@@ -115,6 +116,7 @@ static void assert_same_request(const struct pending_request *a, const struct pe
     assert_same_string(a->owner, b->owner);
     assert_int_equal(a->by_operator, b->by_operator);
     assert_same_string(a->denial, b->denial);
+    assert_same_string(a->verify_token, b->verify_token);
     assert_same_location(&a->location, &b->location);
 }
 
