@@ -158,6 +158,7 @@ struct config {
     struct {
         bool mosip;
         bool ballerina_1;
+        bool pubsubhubbub_sha1;
     } compat;
     struct {
         bool allow_insecure;

@@ -268,6 +268,9 @@ const struct config_entry config_table[] = {
     BOOLEAN(compat, ballerina_1, "false",
             "Whether registrations and deregistrations are answered 202, as publishers of Ballerina 1.x want it; "
             "later ones want the usual 200."),
+    BOOLEAN(compat, pubsubhubbub_sha1, "true",
+            "Whether subscribers that send hub.verify, as PubSubHubbub 0.3 wants it, and no hub.signature_method get "
+            "signatures by SHA-1, the only ones that its subscribers know."),
 
     BOOLEAN(security, allow_insecure, "false",
             "Allows auth.mode \"none\" on addresses that others can reach."),

@@ -13,7 +13,7 @@ unsigned compat_accepted_status(const struct config *config, enum operation oper
 
 bool compat_refuses_in_body(const struct config *config, enum operation operation, unsigned status)
 {
-    static const unsigned decisions[] = {401, 403, 404, 413, 503};
+    static const unsigned decisions[] = {403, 404, 413, 503};
     if (!config->compat.mosip ||
         (operation != OPERATION_REGISTER && operation != OPERATION_DEREGISTER &&
          operation != OPERATION_PUBLISH))

@@ -12,7 +12,8 @@ unsigned compat_accepted_status(const struct config *config, enum operation oper
 /**
  * Whether the status of a refusal is 200 and its body alone tells, as MOSIP's hub does it: where
  * the hub decided against a registration or a publication. What is malformed, too fast or about
- * subscriptions has the same status there as here.
+ * subscriptions has the same status there as here. 401 stays too: on it the library that MOSIP's
+ * services authenticate with gets a new token and tries again.
  */
 bool compat_refuses_in_body(const struct config *config, enum operation operation, unsigned status);
 

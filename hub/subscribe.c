@@ -74,7 +74,10 @@ static bool take_method(struct operation_request *request, int *method)
     enum signature_method parsed;
     bool refused;
     const char *name = operation_parameter(request, "hub.signature_method", false, &refused);
-    *method = -1;
+    *method = request->hub->config.compat.pubsubhubbub_sha1 &&
+                      form_get(&request->parameters, "hub.verify")
+                  ? SIGNATURE_SHA1 /* PubSubHubbub 0.3, section 7.4, has no other */
+                  : -1;
     if (refused)
         return false;
     if (!name || !*name)

@@ -22,8 +22,8 @@ static void test_accepted(void **state)
 static void test_where_refusals_are_told(void **state)
 {
     (void)state;
-    static const unsigned in_body[] = {401, 403, 404, 413, 503};
-    static const unsigned by_status[] = {400, 405, 415, 429, 431, 500, 501};
+    static const unsigned in_body[] = {403, 404, 413, 503};
+    static const unsigned by_status[] = {400, 401, 405, 415, 429, 431, 500, 501};
     for (int i = 0; i < OPERATION_COUNT; i++) {
         bool decided =
             i == OPERATION_REGISTER || i == OPERATION_DEREGISTER || i == OPERATION_PUBLISH;
