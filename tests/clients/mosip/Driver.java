@@ -17,7 +17,6 @@ import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import org.springframework.beans.factory.annotation.Value;
 import org.springframework.boot.autoconfigure.ImportAutoConfiguration;
 import org.springframework.boot.autoconfigure.aop.AopAutoConfiguration;
 import org.springframework.boot.autoconfigure.context.PropertyPlaceholderAutoConfiguration;
@@ -42,7 +41,7 @@ import org.springframework.web.client.RestTemplate;
 /**
  * A service as those of MOSIP: it publishes and subscribes with MOSIP's library, and has callbacks
  * that the library guards. Does what it reads on stdin, a JSON object a line, and answers each with one
- * on stdout. Arguments are Spring's (--name=value); "test.topic", "test.secret" and "test.token" are ours.
+ * on stdout. Arguments are Spring's (--name=value); "test.topic" and "test.secret" are ours.
  */
 public class Driver {
 
@@ -56,7 +55,7 @@ public class Driver {
     static class Service {
         /** As MOSIP's auth adapter makes it: shows the service's token in a cookie. */
         @Bean
-        public RestTemplate selfTokenRestTemplate(@Value("${test.token:}") String token) {
+        public RestTemplate selfTokenRestTemplate() {
             RestTemplate template = new RestTemplate();
             template.getInterceptors().add((request, body, execution) -> {
                 request.getHeaders().add("Cookie", "Authorization=" + token);
@@ -83,6 +82,8 @@ public class Driver {
         }
     }
 
+    private static volatile String token = "";
+
     private final ConfigurableApplicationContext context;
     private final PublisherClient<String, Object, HttpHeaders> publisher;
     private final SubscriptionClient<SubscriptionChangeRequest, UnsubscriptionRequest,
@@ -102,6 +103,9 @@ public class Driver {
         String hub = (String) request.get("hub");
         String callback = (String) request.get("callback");
         switch ((String) request.get("call")) {
+            case "token":
+                token = (String) request.get("token");
+                return null;
             case "port":
                 return context.getEnvironment().getProperty("local.server.port");
             case "deliveries":
