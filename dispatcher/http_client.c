@@ -45,6 +45,7 @@ struct http_client {
     X509_STORE *store; /* NULL before the first TLS connection */
     int64_t connect_timeout_ms;
     bool https_only;
+    const char *log_forbidden, *log_url;
     struct http_transfer *idle;
     struct http_sockets *sockets;
 };
@@ -114,6 +115,9 @@ static void finish(struct http_transfer *transfer, CURLcode code)
     curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
     if (status == 429 || status == 503)
         curl_easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &retry_after);
+    char *redirect = NULL;
+    if (exchange->sink)
+        curl_easy_getinfo(transfer->easy, CURLINFO_REDIRECT_URL, &redirect);
     learn_protocol(transfer);
     transfer->keep[transfer->kept] = '\0';
     const struct http_result result = {
@@ -124,6 +128,7 @@ static void finish(struct http_transfer *transfer, CURLcode code)
         .received = transfer->received,
         .body = transfer->keep,
         .duration_us = clock_monotonic_us() - transfer->started_us,
+        .redirect = redirect,
     };
     curl_multi_remove_handle(client->multi, transfer->easy);
     exchange->transfer = NULL;
@@ -180,7 +185,8 @@ static void log_forbidden(const struct http_transfer *transfer, const struct soc
 {
     char text[ADDRESS_TEXT_SIZE];
     address_write(address, text);
-    log_info("callback.forbidden", LOG_URL("callback", transfer->exchange->url),
+    const struct http_client *client = transfer->client;
+    log_info(client->log_forbidden, LOG_URL(client->log_url, transfer->exchange->url),
              LOG_STR("address", text), LOG_INT("port", address_port(address)),
              LOG_STR("reason", address_guard_reason(transfer->verdict, address)));
 }
@@ -222,9 +228,11 @@ static CURLcode on_tls_context(CURL *easy, void *tls_context, void *context)
 /** A line of a head, of informational answers too, or of what follows a chunked body. */
 static size_t on_header_line(char *line, size_t size, size_t count, void *context)
 {
-    (void)line;
     struct http_transfer *transfer = context;
+    struct http_exchange *exchange = transfer->exchange;
     transfer->head_ended = size * count <= 2 || transfer->received > 0;
+    if (exchange->sink && !exchange->sink->head(exchange, line, size * count))
+        return 0;
     return size * count;
 }
 
@@ -237,6 +245,8 @@ static size_t on_body(char *data, size_t size, size_t count, void *context)
     memcpy(transfer->keep + transfer->kept, data, keep);
     transfer->kept += keep;
     transfer->received += length;
+    if (transfer->exchange->sink)
+        return transfer->exchange->sink->body(transfer->exchange, data, length) ? length : 0;
     return transfer->received > READ_LIMIT ? 0 : length;
 }
 
@@ -322,6 +332,8 @@ static void begin(struct http_exchange *exchange)
     curl_easy_setopt(transfer->easy, CURLOPT_URL, exchange->url);
     curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, exchange->headers);
     curl_easy_setopt(transfer->easy, CURLOPT_TIMEOUT_MS, (long)exchange->timeout_ms);
+    curl_easy_setopt(transfer->easy, CURLOPT_ACCEPT_ENCODING,
+                     exchange->sink ? "gzip, deflate" : NULL);
     /* Rather wait for a connection that is being made than make another: it may be shared. */
     curl_easy_setopt(transfer->easy, CURLOPT_PIPEWAIT,
                      (long)(url_is_https(exchange->url) && !host_is_serial(exchange->host)));
@@ -373,6 +385,8 @@ struct http_client *http_client_new(const struct http_client_options *options)
     client->trust = options->trust;
     client->https_only = options->https_only;
     client->connect_timeout_ms = options->connect_timeout_ms;
+    client->log_forbidden = options->log_forbidden;
+    client->log_url = options->log_url;
     client->timer = xcalloc(1, sizeof(*client->timer));
     uv_timer_init(client->loop, client->timer);
     client->timer->data = client;

@@ -20,6 +20,8 @@ struct operation_request {
     const char *topic;        /**< in `parameters` */
     const char *content_type; /**< header, or NULL: looked up while on the server thread */
     const char *traceparent;  /**< header, or NULL */
+    bool from_ballerina;      /**< its client library says so in a header */
+    bool body_is_form;        /**< the body holds parameters: it is no content */
     int64_t started_us;
 
     /* admission.h */
@@ -40,6 +42,7 @@ struct operation_request {
 
     /* of a publication */
     char id[ID_UUID_SIZE]; /**< of the message; of the request for a subscription */
+    struct ping *ping;     /**< owned (ping.c); NULL: it has content, or is no publication */
 };
 
 /** Makes the request the context of `http`. */
@@ -67,6 +70,8 @@ void operation_write_event(struct operation_request *request, struct event *even
 
 /* Answers; each ends the request. */
 void operation_accept(struct operation_request *request, unsigned status);
+/** 204, as hubs answer light pings since PubSubHubbub 0.3. */
+void operation_accept_silently(struct operation_request *request);
 void operation_refuse(struct operation_request *request, unsigned status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /** 503 with Retry-After: nothing is reported as accepted. */
@@ -80,5 +85,6 @@ void register_handle(struct operation_request *request);
 void deregister_handle(struct operation_request *request);
 void subscribe_handle(struct operation_request *request); /**< and unsubscribe */
 void publish_handle(struct operation_request *request);
+void ping_handle(struct operation_request *request); /**< a publication without content */
 
 #endif
