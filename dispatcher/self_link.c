@@ -273,8 +273,8 @@ static char *find_in_feed(const char *body, size_t length)
     ENSURE(finder.parser);
     /* NOENT: references to characters are to be replaced. There are no other entities, since those
      * would be declared in a document type. */
-    xmlCtxtUseOptions(finder.parser, XML_PARSE_NONET | XML_PARSE_NOENT | XML_PARSE_NOERROR |
-                                         XML_PARSE_NOWARNING);
+    xmlCtxtUseOptions(finder.parser,
+                      XML_PARSE_NONET | XML_PARSE_NOENT | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
     parse(&finder, body, length, xmlParseChunk);
     xmlFreeParserCtxt(finder.parser);
     return finder.found;

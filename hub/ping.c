@@ -8,6 +8,7 @@
  * registered on first use. After a 503 some may have been written: pinging again does no harm.
  */
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -126,7 +127,13 @@ static void on_allowed(struct operation_request *request)
 
 static void decide(struct operation_request *request)
 {
-    admission_decide(request, NULL, on_allowed);
+    char reason[512];
+    if (admission_permits(request, ACCESS_PUBLISH)) {
+        admission_decide(request, NULL, on_allowed);
+        return;
+    }
+    snprintf(reason, sizeof(reason), "not allowed for this topic: %s", request->topic);
+    admission_deny(request, 403, reason);
 }
 
 /* --- the request --- */
