@@ -24,6 +24,10 @@ static const struct {
 } types[EVENT_TYPE_COUNT] = {
     [EVENT_TOPIC_REGISTERED] = {"topic.registered", NEEDS_LOCATION},
     [EVENT_TOPIC_DEREGISTERED] = {"topic.deregistered", 0},
+    [EVENT_TOPIC_PINGED] = {"topic.pinged", 0},
+    [EVENT_TOPIC_FETCHING] = {"topic.fetching", 0},
+    [EVENT_TOPIC_FETCHED] = {"topic.fetched", NEEDS_BASE},
+    [EVENT_TOPIC_NOT_FETCHED] = {"topic.not_fetched", NEEDS_BASE},
     [EVENT_TOPIC_ENDED] = {"topic.ended", 0},
     [EVENT_SUBSCRIPTION_REQUESTED] = {"subscription.requested", NEEDS_CALLBACK | NEEDS_REQUEST |
                                                                     NEEDS_LOCATION | NEEDS_LEASE},
@@ -90,6 +94,9 @@ char *event_encode(const struct event *event, size_t *length)
         json_put_integer(object, "base", event->base);
     if (needs & NEEDS_DEADLINE)
         json_put_integer(object, "deadline", event->deadline);
+    if (event->distributed)
+        json_object_set_new(object, "distributed", json_true());
+    fetched_put(object, &event->fetched);
     return json_finish(object, length);
 }
 
@@ -161,6 +168,8 @@ int event_decode(const void *value, size_t length, struct event *event, struct e
     event->base = json_take_integer(object, "base", -1, &problem);
     event->deadline = json_take_integer(object, "deadline", -1, &problem);
     event->method = -1;
+    event->distributed = json_take_bool(object, "distributed", &problem);
+    fetched_take(object, &event->fetched, &problem);
     json_decref(object);
 
     enum signature_method parsed;
@@ -202,5 +211,6 @@ void event_fini(struct event *event)
     free(event->owner);
     free(event->verify_token);
     location_fini(&event->location);
+    fetched_fini(&event->fetched);
     memset(event, 0, sizeof(*event));
 }

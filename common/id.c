@@ -80,13 +80,11 @@ static void fill_random(uint8_t *bytes, size_t count)
     }
 }
 
-void id_uuid7(char out[ID_UUID_SIZE])
+/** Fills in what makes a UUID of 16 bytes, of which the last 10 are there. */
+static void write_uuid7(uint64_t at_ms, uint8_t bytes[16], char *out)
 {
-    uint8_t bytes[16];
-    fill_random(bytes + 6, sizeof(bytes) - 6);
-    uint64_t now = (uint64_t)clock_wall_ms();
     for (int i = 0; i < 6; i++)
-        bytes[i] = (uint8_t)(now >> (40 - 8 * i));
+        bytes[i] = (uint8_t)(at_ms >> (40 - 8 * i));
     bytes[6] = (uint8_t)(0x70 | (bytes[6] & 0x0f)); /* version 7 */
     bytes[8] = (uint8_t)(0x80 | (bytes[8] & 0x3f)); /* variant of RFC 9562 */
 
@@ -100,6 +98,29 @@ void id_uuid7(char out[ID_UUID_SIZE])
         out += 2 * groups[i];
         from += groups[i];
     }
+}
+
+void id_uuid7(char out[ID_UUID_SIZE])
+{
+    uint8_t bytes[16];
+    fill_random(bytes + 6, sizeof(bytes) - 6);
+    write_uuid7((uint64_t)clock_wall_ms(), bytes, out);
+}
+
+void id_uuid7_of(int64_t at_ms, const char *seed, char out[ID_UUID_SIZE])
+{
+    uint8_t bytes[16], digest[SHA256_DIGEST_LENGTH];
+    hash_parts((const struct part[]){{seed, strlen(seed)}, {NULL, 0}}, digest);
+    memcpy(bytes + 6, digest, sizeof(bytes) - 6);
+    write_uuid7((uint64_t)at_ms, bytes, out);
+}
+
+void id_content(const char *type, const void *bytes, size_t length, char out[ID_DIGEST_SIZE])
+{
+    uint8_t digest[SHA256_DIGEST_LENGTH];
+    hash_parts((const struct part[]){{type, strlen(type)}, {"\n", 1}, {bytes, length}, {NULL, 0}},
+               digest);
+    write_hex(digest, sizeof(digest), out);
 }
 
 char *id_topic_key(const char *topic)

@@ -6,8 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ID_HEX_SIZE  33 /**< 128 bits of SHA-256 in lower-case hex, and NUL */
-#define ID_UUID_SIZE 37
+#define ID_HEX_SIZE    33 /**< 128 bits of SHA-256 in lower-case hex, and NUL */
+#define ID_UUID_SIZE   37
+#define ID_DIGEST_SIZE 65 /**< SHA-256 in lower-case hex, and NUL */
 
 /**
  * The id of a subscription: SHA-256 over topic, newline, callback, cut to 128 bits. Neither
@@ -19,6 +20,12 @@ void id_topic(const char *topic, char out[ID_HEX_SIZE]);
 
 /** UUID version 7 (RFC 9562, section 5.7): sorts by time of creation; 74 random bits. */
 void id_uuid7(char out[ID_UUID_SIZE]);
+
+/** The same, but with the time and everything else given: the same `seed`, the same UUID. */
+void id_uuid7_of(int64_t at_ms, const char *seed, char out[ID_UUID_SIZE]);
+
+/** The id of content: SHA-256 over its type, which has no newline, a newline, and its bytes. */
+void id_content(const char *type, const void *bytes, size_t length, char out[ID_DIGEST_SIZE]);
 
 /** `length` random letters and digits and a NUL: challenges, tokens. */
 void id_random_text(char *out, size_t length);

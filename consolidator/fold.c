@@ -347,7 +347,8 @@ enum fold_outcome fold_subscription(struct subscription_state **state, const str
     }
 }
 
-enum fold_outcome fold_topic(struct topic_state **state, const struct event *event)
+enum fold_outcome fold_topic(struct topic_state **state, const struct event *event,
+                             int64_t sequence)
 {
     if (event->type == EVENT_TOPIC_REGISTERED && !*state) {
         struct topic_state *topic = xcalloc(1, sizeof(*topic));
@@ -362,7 +363,7 @@ enum fold_outcome fold_topic(struct topic_state **state, const struct event *eve
         *state = NULL;
         return FOLD_REMOVED;
     }
-    return FOLD_IGNORED;
+    return *state ? fold_ping(*state, event, sequence) : FOLD_IGNORED;
 }
 
 int64_t fold_next_due(const struct subscription_state *state, int64_t resume_window_ms,

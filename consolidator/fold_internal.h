@@ -2,6 +2,7 @@
  *
  *   fold.c          requests, verifications, time, deliveries, topics
  *   fold_command.c  operators' commands
+ *   fold_ping.c     light pings
  */
 #ifndef WEBSUB_CONSOLIDATOR_FOLD_INTERNAL_H
 #define WEBSUB_CONSOLIDATOR_FOLD_INTERNAL_H
@@ -27,6 +28,9 @@ enum fold_outcome fold_end_with_notice(struct subscription_state **state, const 
 enum fold_outcome fold_redelivered(struct subscription_state *state, const struct event *event);
 /** They make no sense any more: it ended, or its messages lie elsewhere. */
 void fold_clear_redeliveries(struct subscription_state *state);
+
+/** A ping, or what became of a fetch. */
+enum fold_outcome fold_ping(struct topic_state *state, const struct event *event, int64_t sequence);
 
 /** An operator's command; there is a state. */
 enum fold_outcome fold_command(struct subscription_state **state, const struct event *event,

@@ -1,4 +1,4 @@
-/* websub-dispatcher: HTTP out - verification of intent, denial notices, deliveries. */
+/* websub-dispatcher: HTTP out - verification of intent, denial notices, fetches, deliveries. */
 #include <curl/curl.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -13,6 +13,7 @@
 #include "dispatcher/control.h"
 #include "dispatcher/dead_letter.h"
 #include "dispatcher/dispatcher_metrics.h"
+#include "dispatcher/fetcher.h"
 #include "dispatcher/loop.h"
 #include "dispatcher/tail.h"
 
@@ -76,6 +77,7 @@ static int open_dispatcher(struct dispatcher *dispatcher, struct error *error)
     for (int i = 0; i < wanted; i++)
         dispatcher->loops[i] = loop_new(dispatcher, i);
     dispatcher->loop_count = (int)wanted;
+    dispatcher->fetcher = fetcher_new(dispatcher);
     dispatcher->control = control_new(dispatcher, error);
     return dispatcher->control ? 0 : -1;
 }
@@ -95,6 +97,8 @@ static void close_dispatcher(struct dispatcher *dispatcher)
         catch_up_stop(dispatcher->catch_up);
     for (int i = 0; i < dispatcher->loop_count; i++)
         loop_stop(dispatcher->loops[i]);
+    if (dispatcher->fetcher)
+        fetcher_stop(dispatcher->fetcher);
     catch_up_free(dispatcher->catch_up);
     tail_free(dispatcher->tail);
     control_free(dispatcher->control);
@@ -102,6 +106,7 @@ static void close_dispatcher(struct dispatcher *dispatcher)
         kafka_producer_drain(dispatcher->producer, FLUSH_MS);
     for (int i = 0; i < dispatcher->loop_count; i++)
         loop_free(dispatcher->loops[i]);
+    fetcher_free(dispatcher->fetcher);
     dead_letters_free(dispatcher->dead_letters);
     attempts_free(dispatcher->attempts);
     event_writer_free(dispatcher->events);
@@ -140,8 +145,8 @@ int main(int argc, char **argv)
     struct front front = {.dispatcher = &dispatcher};
     struct error error;
     int code = program_start(argc, argv, "websub-dispatcher",
-                             "verifies subscribers and delivers messages to them", check_config,
-                             &dispatcher.config);
+                             "verifies subscribers, fetches pinged topics, and delivers messages",
+                             check_config, &dispatcher.config);
     if (code >= 0)
         return code;
     address_guard_init(&dispatcher.guard, &dispatcher.config);

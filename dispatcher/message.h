@@ -27,6 +27,8 @@ struct message {
     const char *headers[MESSAGE_HEADERS_MAX];
     int header_count;
     const char *traceparent; /**< of `headers`, without the name; NULL: the publisher sent none */
+    const char *self; /**< canonical topic that the content names; NULL: none, or the topic */
+    const char *link; /**< the Link header line that says so, or NULL */
     const char *body;
     size_t body_length;
     size_t cost;
@@ -35,11 +37,11 @@ struct message {
 
 /**
  * Copies what is needed out of a consumed message, so that it does not hold on to the whole fetched
- * batch.
+ * batch. `hub_url` is what Link headers name.
  * @returns one reference, or NULL when the record is no message of ours (ERROR_INVALID).
  */
-struct message *message_from_kafka(const rd_kafka_message_t *record, struct memory_account *account,
-                                   struct error *error);
+struct message *message_from_kafka(const rd_kafka_message_t *record, const char *hub_url,
+                                   struct memory_account *account, struct error *error);
 /** Without the name of the header. */
 const char *message_content_type(const struct message *message);
 

@@ -22,6 +22,7 @@ static void request_free(void *context)
     form_fini(&request->parameters);
     topic_readings_fini(&request->readings);
     identity_unref(request->identity);
+    free(request->ping);
     free(request);
 }
 
@@ -35,6 +36,7 @@ struct operation_request *operation_request_new(struct hub *hub, struct http_req
     request->content_type = http_request_header(http, "Content-Type");
     request->traceparent = http_request_header(http, "traceparent");
     request->publisher_id = http_request_header(http, "X-Hub-MessageId");
+    request->from_ballerina = http_request_header(http, "x-ballerina-publisher") != NULL;
     http_request_set_context(http, request, request_free);
     return request;
 }
@@ -46,6 +48,12 @@ void operation_accept(struct operation_request *request, unsigned status)
     counter_add(request->hub->metrics.accepted[request->operation], 1);
     status = compat_accepted_status(&request->hub->config, request->operation, status);
     http_respond(request->http, status, form_type, accepted_body, strlen(accepted_body));
+}
+
+void operation_accept_silently(struct operation_request *request)
+{
+    counter_add(request->hub->metrics.accepted[request->operation], 1);
+    http_respond(request->http, 204, NULL, "", 0);
 }
 
 void operation_respond_denied(struct http_request *http, unsigned status, const char *reason)
@@ -159,7 +167,8 @@ static void on_resolved(struct view_wait *wait, enum view_outcome outcome)
         request->registration.topic = request->topic;
         registrar_register(request->hub->registrar, &request->registration);
     } else {
-        operation_refuse(request, 404, "the topic is not registered at this hub");
+        operation_refuse(request, 404, "the topic is not registered at this hub: %s",
+                         request->topic);
     }
 }
 

@@ -1,7 +1,8 @@
 /*
- * hub.mode=publish with content (fat ping): the body is the message, byte for byte, whatever its
- * type. It is written to the topic's partition with acks=all and answered once Kafka has confirmed
- * it; the body is not copied on the way: the HTTP request owns it and lives until it is answered.
+ * hub.mode=publish; without content see ping.c. With content (fat ping): the body is the message,
+ * byte for byte, whatever its type. It is written to the topic's partition with acks=all and
+ * answered once Kafka has confirmed it; the body is not copied on the way: the HTTP request owns it
+ * and lives until it is answered.
  */
 #include <stdio.h>
 #include <string.h>
@@ -115,15 +116,8 @@ void publish_handle(struct operation_request *request)
 {
     size_t length;
     http_request_body(request->http, &length);
-    if (!operation_take_topic(request, "hub.url"))
-        return;
-    if (length == 0) {
-        operation_refuse(request, 501,
-                         "publishing without content is not supported: send the content as the "
-                         "body, and the parameters in the query");
-        return;
-    }
-    if (check_headers(request))
-        operation_choose_topic(
-            request, form_get(&request->parameters, "hub.topic") ? "hub.topic" : "hub.url", decide);
+    if (length == 0 || request->body_is_form)
+        ping_handle(request);
+    else if (operation_take_topic(request, "hub.url") && check_headers(request))
+        operation_choose_topic(request, decide);
 }

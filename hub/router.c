@@ -32,12 +32,16 @@ static bool is_form(const char *content_type)
     return *content_type == '\0' || *content_type == ';';
 }
 
-/** A publication's body is content when the query says that it is one, even if it looks like a
- * form. */
+/** A publication's body is content when the query says that it is one, and of what, even if it
+ * looks like a form. A form may name the topics of one without content. */
 static bool body_is_content(struct operation_request *request)
 {
-    const char *mode = form_get(&request->parameters, "hub.mode");
-    return mode && strcmp(mode, "publish") == 0;
+    const struct form *query = &request->parameters;
+    const char *mode = form_get(query, "hub.mode");
+    if (!mode || strcmp(mode, "publish") != 0)
+        return false;
+    return form_get(query, "hub.topic") || form_get(query, "hub.url") ||
+           !is_form(request->content_type);
 }
 
 static bool parse(struct operation_request *request)
@@ -61,12 +65,7 @@ static bool parse(struct operation_request *request)
         operation_refuse(request, 400, "body: %s", error.message);
         return false;
     }
-    if (body_is_content(request)) {
-        operation_refuse(request, 501,
-                         "publishing without content is not supported: send the content as the "
-                         "body, and the parameters in the query");
-        return false;
-    }
+    request->body_is_form = true;
     return true;
 }
 

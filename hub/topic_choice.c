@@ -32,9 +32,10 @@ static void ask(struct operation_request *request)
     view_resolve(request->hub->view, &request->view_wait);
 }
 
-void operation_choose_topic(struct operation_request *request, const char *name,
+void operation_choose_topic(struct operation_request *request,
                             void (*next)(struct operation_request *request))
 {
+    const char *name = form_get(&request->parameters, "hub.topic") ? "hub.topic" : "hub.url";
     struct topic_readings *readings = &request->readings;
     const char *query = http_request_query(request->http);
     struct error error;

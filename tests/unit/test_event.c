@@ -30,6 +30,10 @@ static const struct {
 } types[EVENT_TYPE_COUNT] = {
     [EVENT_TOPIC_REGISTERED] = {"topic.registered", LOCATION},
     [EVENT_TOPIC_DEREGISTERED] = {"topic.deregistered", 0},
+    [EVENT_TOPIC_PINGED] = {"topic.pinged", 0},
+    [EVENT_TOPIC_FETCHING] = {"topic.fetching", 0},
+    [EVENT_TOPIC_FETCHED] = {"topic.fetched", BASE},
+    [EVENT_TOPIC_NOT_FETCHED] = {"topic.not_fetched", BASE},
     [EVENT_TOPIC_ENDED] = {"topic.ended", 0},
     [EVENT_SUBSCRIPTION_REQUESTED] = {"subscription.requested",
                                       CALLBACK | REQUEST_ID | LOCATION | LEASE},
@@ -103,6 +107,16 @@ static struct event sample(int type)
         event.by_operator = true;
         event.verify_token = TEXT("t&= \xc3\xa9");
     }
+    event.distributed = type == EVENT_TOPIC_FETCHED;
+    if (type == EVENT_TOPIC_FETCHED)
+        event.fetched = (struct fetched){
+            .digest = TEXT("0a1b"),
+            .url = TEXT("https://registry.example/births.json"),
+            .etag = TEXT("W/\"x \\ y\""),
+            .last_modified = TEXT("Tue, 24 Nov 2026 21:00:00 GMT"),
+            .self = TEXT("https://registry.example/"),
+            .entries = TEXT("00ff"),
+        };
     return event;
 }
 
@@ -141,6 +155,13 @@ static void assert_same(const struct event *a, const struct event *b)
     assert_int_equal(a->offset, b->offset);
     assert_int_equal(a->base, b->base);
     assert_int_equal(a->deadline, b->deadline);
+    assert_int_equal(a->distributed, b->distributed);
+    assert_same_string(a->fetched.digest, b->fetched.digest);
+    assert_same_string(a->fetched.url, b->fetched.url);
+    assert_same_string(a->fetched.etag, b->fetched.etag);
+    assert_same_string(a->fetched.last_modified, b->fetched.last_modified);
+    assert_same_string(a->fetched.self, b->fetched.self);
+    assert_same_string(a->fetched.entries, b->fetched.entries);
 }
 
 static void assert_round_trip(const struct event *event)

@@ -11,6 +11,7 @@
 #include "dispatcher/message.h"
 
 #define KAFKA_TOPIC "messages"
+#define HUB         "https://hub.example/hub"
 #define ID          "01890a5d-ac96-774b-bcce-b302099a8057"
 
 static rd_kafka_t *producer;
@@ -98,7 +99,7 @@ static struct message *make(const struct header *headers, const void *body, size
 {
     struct error error;
     rd_kafka_message_t *record = pass(headers, body, length);
-    struct message *message = message_from_kafka(record, &account, &error);
+    struct message *message = message_from_kafka(record, HUB, &account, &error);
     if (!message)
         fail_msg("%s", error.message);
     assert_int_equal(message->offset, record->offset);
@@ -110,7 +111,7 @@ static void assert_refused(const struct header *headers)
 {
     struct error error = {0};
     rd_kafka_message_t *record = pass(headers, "x", 1);
-    assert_null(message_from_kafka(record, &account, &error));
+    assert_null(message_from_kafka(record, HUB, &account, &error));
     assert_int_equal(error.code, ERROR_INVALID);
     assert_int_equal(memory_pool_used(&pool), 0);
     rd_kafka_message_destroy(record);

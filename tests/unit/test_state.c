@@ -22,6 +22,8 @@ static const struct topic_state sample_topic = {
     .topic = TEXT(TOPIC),
     .registered_at_ms = 1700000000123,
     .location = {TEXT(KAFKA), 3},
+    .pings = {4711, 1700000000200, 4712, 4720, 1700000000300, true},
+    .fetched = {.digest = TEXT("0a1b"), .etag = TEXT("\"1\""), .self = TEXT(TOPIC)},
 };
 
 static struct redelivery_request sample_redeliveries[] = {{0, 70}, {123456789012, 3}};
