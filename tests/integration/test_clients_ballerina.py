@@ -13,6 +13,7 @@ import pytest
 from harness import planted, settle
 from harness.behaviours import Reply
 from harness.hub_client import Answer, send_raw
+from harness.site import JSON, Page
 from harness.subscriber import Received
 from harness.suite import Suite
 from harness.users import UsersFile, basic
@@ -121,6 +122,23 @@ def test_publish(publisher, hub, topic, subscriber, payload, headers):
     assert endpoint.deliveries()[0].header("Content-Type") == headers["content-type"]
 
 
+@pytest.fixture
+def page(publisher, subscriber):
+    """A topic whose content is fetched."""
+    page = Page(subscriber, planted.payload("page"), JSON)
+    check_success(publisher.change("register", page.url))
+    return page
+
+
+def test_notify(publisher, hub, page, subscriber):
+    """notifyUpdate: parameters in the form, said to be an event; success is 200 and hub.mode=accepted."""
+    endpoint = subscriber.endpoint()
+    settle.subscribe(hub, page.url, endpoint)
+    form = f"hub.mode=publish&hub.topic={page.url}".encode()
+    check_success(publisher.post("", form, {"content-type": FORM, "x-ballerina-publisher": "event"}))
+    endpoint.wait_bodies([page.body])
+
+
 def test_publish_to_an_unknown_topic(publisher):
     ok, reason = understood(publisher.publish("nobody", b"x", {"content-type": "text/plain"}))
     assert not ok and reason.startswith("the%20topic%20is%20not%20registered")
@@ -225,6 +243,15 @@ def test_old_publisher(ballerina, hub, subscriber):
     assert old.change("unregister", topic).status == 202
     endpoint.wait_denied()
     assert old.change("unregister", topic).status == 404
+
+
+def test_old_notify(ballerina, hub, page, subscriber):
+    """notifyUpdate, and the hub's "fetch" mode: the parameters are in the query, and there is no content."""
+    endpoint = subscriber.endpoint()
+    settle.subscribe(hub, page.url, endpoint)
+    notified = OldPublisher(ballerina, 1).post(f"?hub.mode=publish&hub.topic={page.url}", None, {})
+    assert 200 <= notified.status < 300
+    endpoint.wait_bodies([page.body])
 
 
 def test_old_subscriber(ballerina, hub, topic, subscriber):

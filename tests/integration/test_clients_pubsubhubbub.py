@@ -14,6 +14,7 @@ from harness.certificates import Authority
 from harness.client_process import ClientProcess
 from harness.paths import CLIENT_DRIVERS, NODE_CLIENTS
 from harness.settle import wait_active
+from harness.site import ATOM, Page
 from harness.subscriber import Received
 from harness.suite import Suite
 from harness.topics import register_topic
@@ -149,6 +150,17 @@ def test_django_push(django_push, open_web, hub, topic, witness):
     assert django_push.call("unsubscribe", id=number) == 202
     wait_for(lambda: django_push.call("state", id=number) is None, "the end")
     wait_silent(django_push, hub, topic, witness)
+
+
+def test_ping_of_django_push(django_push, open_web, hub, subscriber):
+    """A publisher that knows any 2xx for success."""
+    page = Page(subscriber, planted.payload("entry"), ATOM)
+    endpoint = subscriber.endpoint()
+    hub.register(page.url).check_accepted()
+    settle.subscribe(hub, page.url, endpoint)
+    assert django_push.call("ping", topic=page.url, hub=open_web.public_url) == 204
+    endpoint.wait_bodies([page.body])
+    assert endpoint.deliveries()[0].header("Content-Type") == ATOM
 
 
 def test_pubsubhubbub_for_node(node_client, open_web, hub, topic, witness):

@@ -65,7 +65,8 @@ def check_refused_in_body(refused, reason: str) -> None:
 def test_refusals_of_registrations_and_publications_are_told_in_the_body(hub):
     unknown = "the topic is not registered at this hub"
     check_refused_in_body(hub.deregister("unknown"), unknown)
-    check_refused_in_body(hub.publish("unknown", b"x"), unknown)
+    check_refused_in_body(hub.publish("un&known", b"x"), f"{unknown}: un%26known")
+    check_refused_in_body(hub.ping("unknown"), f"{unknown}: unknown")
     assert hub.subscribe("unknown", "http://127.0.0.1/").status == 404
 
 
@@ -87,6 +88,9 @@ def test_accepted_is_the_whole_body(hub):
     for mode in ("register", "register", "deregister"):
         accepted = hub.control({"hub.mode": mode, "hub.topic": "accepted"})
         assert (accepted.status, accepted.body) == (200, b"hub.mode=accepted")
+    hub.register("pinged").check_accepted()
+    pinged = hub.ping("pinged")
+    assert (pinged.status, pinged.body) == (200, b"hub.mode=accepted")
 
 
 # --- topics in a query ---
@@ -129,6 +133,18 @@ def test_the_first_reading_that_is_registered_is_meant(client, subscriber, sent,
     for topic, endpoint in endpoints.items():
         settle.wait_active(client[0], prefix + topic, endpoint)
     assert [topic for topic, endpoint in endpoints.items() if endpoint.bodies()] == [meant]
+
+
+def test_a_ping_means_the_same_topic(hub, subscriber):
+    prefix = register_all(hub, "a b", "a%20b")
+    blank, coded = subscriber.endpoint(), subscriber.endpoint()
+    settle.subscribe(hub, f"{prefix}a b", blank)
+    settle.subscribe(hub, f"{prefix}a%20b", coded)
+    hub.request("POST", f"/hub/?hub.mode=publish&hub.topic={prefix}a%2520b", b"").check_accepted()
+    coded.wait_bodies([b""])
+    hub.deregister(f"{prefix}a%20b").check_accepted()
+    hub.request("POST", f"/hub/?hub.mode=publish&hub.topic={prefix}a%2520b", b"").check_accepted()
+    blank.wait_bodies([b""])
 
 
 def test_without_the_switch_a_topic_is_what_was_sent(client):
