@@ -63,7 +63,8 @@ static void give_up(struct fetch_job *job, const char *reason)
     tell(job, false, reason);
 }
 
-static void fail(struct fetch_job *job, const char *reason, int64_t retry_after_ms)
+/** It is tried again after a growing pause. */
+static void try_later(struct fetch_job *job, const char *reason, int64_t retry_after_ms)
 {
     struct dispatcher *dispatcher = job->fetcher->dispatcher;
     const struct retry_policy policy = {dispatcher->config.retry.min_interval,
@@ -71,17 +72,11 @@ static void fail(struct fetch_job *job, const char *reason, int64_t retry_after_
     int64_t now = clock_monotonic_ms();
     if (job->failures++ == 0)
         job->failing_since_ms = now;
-    if (now - job->failing_since_ms >= dispatcher->config.fetch.give_up_after) {
-        give_up(job, reason);
-        return;
-    }
-    job->fetcher->random = job->fetcher->random * 6364136223846793005 + 1442695040888963407;
     if (retry_after_ms > policy.max_interval_ms)
         retry_after_ms = policy.max_interval_ms;
     if (retry_after_ms > 0)
         job->not_before_ms = now + retry_after_ms;
-    int64_t pause = retry_pause_ms(&policy, job->failures, retry_after_ms,
-                                   (uint32_t)(job->fetcher->random >> 32));
+    int64_t pause = retry_pause_ms(&policy, job->failures, retry_after_ms, fetch_job_random(job));
     log_info("fetch.failed", LOG_STR("topic", job->topic), LOG_STR("reason", reason),
              LOG_INT("failures", job->failures), LOG_INT("retry_in_ms", pause));
     counter_add(dispatcher->metrics.fetches[FETCH_END_FAILED], 1);
@@ -91,21 +86,34 @@ static void fail(struct fetch_job *job, const char *reason, int64_t retry_after_
     fetch_job_pause_until(job, now + pause > earliest ? now + pause : earliest);
 }
 
+static void fail(struct fetch_job *job, const struct fetch_result *result)
+{
+    int64_t give_up_after = job->fetcher->dispatcher->config.fetch.give_up_after;
+    int64_t failing = job->failures == 0 ? 0 : clock_monotonic_ms() - job->failing_since_ms;
+    if (result->outcome == FETCH_FAILED || failing >= give_up_after)
+        give_up(job, result->reason);
+    else
+        try_later(job, result->reason, result->retry_after_ms);
+}
+
 /* --- the message --- */
+
+/** Our own trouble, for which nothing is given up. */
+static const char kafka_trouble[] = "kafka";
 
 static void on_published(struct fetch_job *job, rd_kafka_resp_err_t code, int64_t offset)
 {
     (void)offset;
     clear_content(job);
     fetch_job_leave(job);
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR && !job->fetcher->stopping) {
         log_info("fetch.distributed", LOG_STR("topic", job->topic));
         counter_add(job->fetcher->dispatcher->metrics.fetches[FETCH_END_DISTRIBUTED], 1);
         tell(job, job->verdict.fetched.digest != NULL, NULL);
     } else if (!job->dropped && code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) {
         give_up(job, "too_large");
     } else if (!job->dropped) {
-        fail(job, "kafka", 0);
+        try_later(job, kafka_trouble, 0);
     }
     atomic_fetch_sub(&job->fetcher->publishing, 1); /* after the event was sent */
 }
@@ -130,7 +138,7 @@ static void publish(struct fetch_job *job)
     if (error.code == ERROR_TOO_LARGE)
         give_up(job, "too_large");
     else
-        fail(job, "kafka", 0);
+        try_later(job, kafka_trouble, 0);
 }
 
 /* --- the content --- */
@@ -178,10 +186,8 @@ void fetch_end_on_fetched(struct fetch_transfer *transfer, const struct fetch_re
         judge(job, result->outcome == FETCH_NOT_MODIFIED);
         break;
     case FETCH_FAILED:
-        give_up(job, result->reason);
-        break;
     case FETCH_FAILED_FOR_NOW:
-        fail(job, result->reason, result->retry_after_ms);
+        fail(job, result);
         break;
     }
 }

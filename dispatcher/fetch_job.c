@@ -111,6 +111,14 @@ static bool is_due(const struct fetch_job *job)
     return pings->oldest > job->settled || (pings->oldest > 0 && pings->fetching > job->announced);
 }
 
+uint32_t fetch_job_random(struct fetch_job *job)
+{
+    /* Knuth's linear congruential generator: its upper half will do. */
+    uint64_t *random = &job->fetcher->random;
+    *random = *random * 6364136223846793005 + 1442695040888963407;
+    return (uint32_t)(*random >> 32);
+}
+
 void fetch_job_consider(struct fetch_job *job)
 {
     job->phase = FETCH_IDLE;

@@ -94,6 +94,12 @@ void fetcher_open_shard(struct fetcher *fetcher, int32_t shard)
 static void drop_jobs(struct fetcher *fetcher, int32_t shard)
 {
     struct fetch_job *job, *next;
+    /* First those that wait: they are not to be let in by those that leave. */
+    HASH_ITER(hh, fetcher->jobs, job, next)
+    {
+        if ((shard < 0 || job->shard == shard) && job->phase == FETCH_QUEUED)
+            fetch_job_leave(job);
+    }
     HASH_ITER(hh, fetcher->jobs, job, next)
     {
         if (shard < 0 || job->shard == shard)

@@ -93,6 +93,8 @@ bool fetch_job_is_member(const struct fetch_job *job);
 void fetch_job_leave(struct fetch_job *job);
 /** When the next fetch may begin (monotonic). */
 int64_t fetch_job_next_ms(const struct fetch_job *job);
+/** To spread retries. */
+uint32_t fetch_job_random(struct fetch_job *job);
 void fetch_job_pause_until(struct fetch_job *job, int64_t at_ms);
 /** What we could not do ourselves is tried again soon, from the beginning. */
 void fetch_job_try_again(struct fetch_job *job);

@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "common/panic.h"
 #include "common/url.h"
+#include "dispatcher/http_outcome.h"
 #include "dispatcher/http_socket.h"
 
 /* Nobody is interested in more of an answer; an endless one must cost neither time nor memory. */
@@ -68,30 +69,7 @@ static enum http_outcome outcome_of(const struct http_transfer *transfer, CURLco
     /* Of several addresses, what became of those that may be dialled counts. */
     if (transfer->verdict != ADDRESS_PERMITTED && !transfer->dialled)
         return transfer->verdict == ADDRESS_PORT_DENIED ? HTTP_FORBIDDEN_PORT : HTTP_FORBIDDEN;
-    switch (code) {
-    case CURLE_UNSUPPORTED_PROTOCOL: /* of the URL, or of the answer */
-        return was_connected(transfer) ? HTTP_BROKEN : HTTP_FORBIDDEN_URL;
-    case CURLE_LOGIN_DENIED:
-        return HTTP_FORBIDDEN_URL;
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_URL_MALFORMAT: /* a name that cannot be one */
-        return HTTP_DNS_FAILED;
-    case CURLE_COULDNT_CONNECT:
-        return HTTP_REFUSED;
-    case CURLE_OPERATION_TIMEDOUT:
-        return was_connected(transfer) ? HTTP_TIMED_OUT : HTTP_CONNECT_TIMED_OUT;
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CERTPROBLEM:
-    case CURLE_SSL_CIPHER:
-    case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_SSL_ISSUER_ERROR:
-    case CURLE_SSL_INVALIDCERTSTATUS:
-    case CURLE_SSL_CLIENTCERT:
-        return HTTP_TLS_FAILED;
-    default:
-        return HTTP_BROKEN;
-    }
+    return http_outcome_of_code(code, was_connected(transfer));
 }
 
 /** Only TLS offers HTTP/2. */
