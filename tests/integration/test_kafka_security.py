@@ -26,6 +26,7 @@ from harness.paths import REPOSITORY
 from harness.program import KINDS, run_to_end
 from harness.settle import subscribe
 from harness.site import TEXT, Page
+from harness.subscriber import Subscriber
 from harness.suite import Suite
 from harness.topics import new_topic
 from harness.wait import wait_for
