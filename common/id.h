@@ -3,6 +3,7 @@
 #ifndef WEBSUB_COMMON_ID_H
 #define WEBSUB_COMMON_ID_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,9 @@ void id_uuid7_of(int64_t at_ms, const char *seed, char out[ID_UUID_SIZE]);
 
 /** The id of content: SHA-256 over its type, which has no newline, a newline, and its bytes. */
 void id_content(const char *type, const void *bytes, size_t length, char out[ID_DIGEST_SIZE]);
+
+/** When an id of that form, as id_uuid7 writes it, was made; false: it is none. */
+bool id_uuid7_time(const char *id, int64_t *wall_ms);
 
 /** `length` random letters and digits and a NUL: challenges, tokens. */
 void id_random_text(char *out, size_t length);

@@ -15,6 +15,7 @@
 #include "dispatcher/dispatcher_metrics.h"
 #include "dispatcher/fetcher.h"
 #include "dispatcher/loop.h"
+#include "dispatcher/status_reports.h"
 #include "dispatcher/tail.h"
 
 enum { WATCH_MS = 1000, FLUSH_MS = 3000 };
@@ -63,6 +64,9 @@ static int open_dispatcher(struct dispatcher *dispatcher, struct error *error)
     dispatcher->dead_letters = dead_letters_new(dispatcher, error);
     if (!dispatcher->dead_letters)
         return -1;
+    dispatcher->reports = status_reports_new(dispatcher, error);
+    if (!dispatcher->reports)
+        return -1;
     dispatcher->tail = tail_new(dispatcher, error);
     if (!dispatcher->tail)
         return -1;
@@ -109,6 +113,7 @@ static void close_dispatcher(struct dispatcher *dispatcher)
     fetcher_free(dispatcher->fetcher);
     dead_letters_free(dispatcher->dead_letters);
     attempts_free(dispatcher->attempts);
+    status_reports_free(dispatcher->reports);
     event_writer_free(dispatcher->events);
     kafka_producer_free(dispatcher->producer);
 }

@@ -180,8 +180,8 @@ def test_pubsubhubbub_for_node(node_client, open_web, hub, topic, witness):
 
 
 def test_ping_of_several_pages(hub, subscriber):
-    """pubsubhubbub_publish (PyPI), which came with the first hub: all URLs in one form; success is what urllib
-    takes for it."""
+    """pubsubhubbub_publish (PyPI), which came with the first hub: all URLs in one form; success is what
+    urllib takes for it."""
     pages = [Page(subscriber, planted.payload(f"entry {number}"), ATOM) for number in range(3)]
     endpoints = [subscriber.endpoint() for _ in pages]
     for page, endpoint in zip(pages, endpoints):

@@ -155,6 +155,8 @@ static void test_every_event_in_every_status_while_nothing_waits(void **state)
             [EVENT_DELIVERY_MOVE] = "..AS..P",
             [EVENT_DELIVERY_REDELIVER] = "..AS..P",
             [EVENT_DELIVERY_REDELIVERED] = ".......",
+            [EVENT_DELIVERY_REDELIVER_LETTERS] = "..AS..P",
+            [EVENT_DELIVERY_LETTERS_SETTLED] = ".......",
             [EVENT_SUBSCRIPTION_DELETE] = ".EEEx.E",
         },
     };
@@ -194,6 +196,8 @@ static void test_every_event_in_every_status_while_a_subscribe_request_waits(voi
             [EVENT_DELIVERY_MOVE] = "..AS..P",
             [EVENT_DELIVERY_REDELIVER] = "..AS..P",
             [EVENT_DELIVERY_REDELIVERED] = ".......",
+            [EVENT_DELIVERY_REDELIVER_LETTERS] = "..AS..P",
+            [EVENT_DELIVERY_LETTERS_SETTLED] = ".......",
             [EVENT_SUBSCRIPTION_DELETE] = ".EEEE.E",
         },
     };
@@ -233,6 +237,8 @@ static void test_every_event_in_every_status_while_an_unsubscribe_request_waits(
             [EVENT_DELIVERY_MOVE] = "..AS..P",
             [EVENT_DELIVERY_REDELIVER] = "..AS..P",
             [EVENT_DELIVERY_REDELIVERED] = ".......",
+            [EVENT_DELIVERY_REDELIVER_LETTERS] = "..AS..P",
+            [EVENT_DELIVERY_LETTERS_SETTLED] = ".......",
             [EVENT_SUBSCRIPTION_DELETE] = ".EEEE.E",
         },
     };
