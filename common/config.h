@@ -129,6 +129,17 @@ struct config {
     } dispatcher;
     struct {
         int64_t min_interval;
+        int64_t max_concurrent;
+        int64_t max_concurrent_per_host;
+        int64_t timeout; /**< redirects included */
+        int64_t max_bytes;
+        int64_t max_redirects;
+        int64_t give_up_after;
+        bool feed_diff;
+        int64_t feed_diff_entries;
+    } fetch;
+    struct {
+        int64_t min_interval;
         int64_t max_interval;
         int64_t give_up_after;
         enum on_exhausted on_exhausted;
@@ -171,6 +182,11 @@ struct config {
         int64_t policy_timeout;
         enum policy_failure policy_on_failure;
     } auth;
+    struct {
+        bool mosip;
+        bool ballerina_1;
+        bool pubsubhubbub_sha1;
+    } compat;
     struct {
         bool allow_insecure;
         char *tls_certificate_file; /**< "": plain HTTP */

@@ -198,6 +198,26 @@ const struct config_entry config_table[] = {
     DURATION(dispatcher, status_interval_healthy, 100, DAY, "1m",
              "The same for subscriptions to which deliveries succeed."),
 
+    DURATION(fetch, min_interval, 0, HOUR, "1s",
+             "Pause between the beginnings of two fetches of one topic, however many pings come."),
+    INTEGER(fetch, max_concurrent, 1, 1000, "32",
+            "Topics that one dispatcher fetches at the same time; others wait their turn."),
+    INTEGER(fetch, max_concurrent_per_host, 1, 1000, "4", "Of these, topics of one host and port."),
+    DURATION(fetch, timeout, 10, 10 * MINUTE, "15s",
+             "Bound on fetching a topic, redirects included."),
+    SIZE(fetch, max_bytes, 1, 100 * MIB, "1MiB",
+         "Largest content that is fetched, unpacked. Kafka's message.max.bytes must allow for it."),
+    INTEGER(fetch, max_redirects, 0, 20, "5", "Redirects that are followed in one fetch."),
+    DURATION(fetch, give_up_after, 0, YEAR, "1h",
+             "A fetch that fails is tried again with growing pauses (retry.min_interval, "
+             "retry.max_interval) for so long; after that the next ping begins anew."),
+    BOOLEAN(fetch, feed_diff, "false",
+            "Whether of an Atom or RSS feed only entries are distributed that are new or have changed "
+            "since it was distributed last."),
+    INTEGER(fetch, feed_diff_entries, 1, 1000, "200",
+            "With feed_diff: so many entries of a feed are remembered; those that a feed has beyond are "
+            "taken for new each time it changes."),
+
     DURATION(retry, min_interval, 1, HOUR, "500ms",
              "Pause before the first repetition of a failed delivery; it doubles with each failure."),
     DURATION(retry, max_interval, 1, 7 * DAY, "10m", "Longest pause between repetitions."),
@@ -289,6 +309,17 @@ const struct config_entry config_table[] = {
     DURATION(auth, policy_timeout, 10, MINUTE, "2s", "Bound on waiting for the policy service."),
     CHOICE(auth, policy_on_failure, failures, "deny",
            "What an unreachable or broken policy service means."),
+
+    BOOLEAN(compat, mosip, "false",
+            "Whether clients of MOSIP's hub are served as it serves them; see docs/compatibility.md. Refusals of "
+            "registrations and publications are answered 200, topics in a query may be percent-encoded once "
+            "more, and callbacks that differ in intentMode only are one subscription. For hub and dispatcher."),
+    BOOLEAN(compat, ballerina_1, "false",
+            "Whether registrations and deregistrations are answered 202, as publishers of Ballerina 1.x want it; "
+            "later ones want the usual 200."),
+    BOOLEAN(compat, pubsubhubbub_sha1, "true",
+            "Whether subscribers that send hub.verify, as PubSubHubbub 0.3 wants it, and no hub.signature_method get "
+            "signatures by SHA-1, the only ones that its subscribers know."),
 
     BOOLEAN(security, allow_insecure, "false",
             "Allows auth.mode \"none\" on addresses that others can reach."),

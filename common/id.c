@@ -98,13 +98,27 @@ static void write_uuid(uint8_t bytes[16], uint8_t version, char out[ID_UUID_SIZE
     }
 }
 
+/** The first 6 bytes of a UUID of version 7. */
+static void put_time(int64_t at_ms, uint8_t bytes[16])
+{
+    for (int i = 0; i < 6; i++)
+        bytes[i] = (uint8_t)((uint64_t)at_ms >> (40 - 8 * i));
+}
+
 void id_uuid7(char out[ID_UUID_SIZE])
 {
     uint8_t bytes[16];
     fill_random(bytes + 6, sizeof(bytes) - 6);
-    uint64_t now = (uint64_t)clock_wall_ms();
-    for (int i = 0; i < 6; i++)
-        bytes[i] = (uint8_t)(now >> (40 - 8 * i));
+    put_time(clock_wall_ms(), bytes);
+    write_uuid(bytes, 7, out);
+}
+
+void id_uuid7_of(int64_t at_ms, const char *seed, char out[ID_UUID_SIZE])
+{
+    uint8_t bytes[16], digest[SHA256_DIGEST_LENGTH];
+    hash_parts((const struct part[]){{seed, strlen(seed)}, {NULL, 0}}, digest);
+    memcpy(bytes + 6, digest, sizeof(bytes) - 6);
+    put_time(at_ms, bytes);
     write_uuid(bytes, 7, out);
 }
 
@@ -113,6 +127,14 @@ void id_uuid8(const char *name, char out[ID_UUID_SIZE])
     uint8_t digest[SHA256_DIGEST_LENGTH];
     hash_parts((const struct part[]){{name, strlen(name)}, {NULL, 0}}, digest);
     write_uuid(digest, 8, out);
+}
+
+void id_content(const char *type, const void *bytes, size_t length, char out[ID_DIGEST_SIZE])
+{
+    uint8_t digest[SHA256_DIGEST_LENGTH];
+    hash_parts((const struct part[]){{type, strlen(type)}, {"\n", 1}, {bytes, length}, {NULL, 0}},
+               digest);
+    write_hex(digest, sizeof(digest), out);
 }
 
 bool id_uuid7_time(const char *id, int64_t *wall_ms)

@@ -56,6 +56,7 @@ static void pending_add(struct subscription_state *s, const struct event *event)
     request->owner = xstrdup_or_null(event->owner);
     request->by_operator = event->by_operator;
     request->denial = xstrdup_or_null(event->reason);
+    request->verify_token = xstrdup_or_null(event->verify_token);
     location_copy(&request->location, &event->location);
 }
 
@@ -366,7 +367,8 @@ enum fold_outcome fold_subscription(struct subscription_state **state, const str
     }
 }
 
-enum fold_outcome fold_topic(struct topic_state **state, const struct event *event)
+enum fold_outcome fold_topic(struct topic_state **state, const struct event *event,
+                             int64_t sequence)
 {
     if (event->type == EVENT_TOPIC_REGISTERED && !*state) {
         struct topic_state *topic = xcalloc(1, sizeof(*topic));
@@ -381,5 +383,5 @@ enum fold_outcome fold_topic(struct topic_state **state, const struct event *eve
         *state = NULL;
         return FOLD_REMOVED;
     }
-    return FOLD_IGNORED;
+    return *state ? fold_ping(*state, event, sequence) : FOLD_IGNORED;
 }

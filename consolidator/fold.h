@@ -38,9 +38,9 @@ enum fold_outcome {
 enum fold_outcome fold_subscription(struct subscription_state **state, const struct event *event,
                                     int64_t sequence);
 
-/** Folds EVENT_TOPIC_REGISTERED or _DEREGISTERED; FOLD_REMOVED: EVENT_TOPIC_ENDED is to be spread.
- */
-enum fold_outcome fold_topic(struct topic_state **state, const struct event *event);
+/** Folds an event about a topic but EVENT_TOPIC_ENDED. FOLD_REMOVED: that is to be spread. */
+enum fold_outcome fold_topic(struct topic_state **state, const struct event *event,
+                             int64_t sequence);
 
 /** How long after, and before, the end of a lease something is due. */
 struct fold_times {

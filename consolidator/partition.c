@@ -160,13 +160,13 @@ static int fold_topic_ended(struct partition *partition, const struct event *eve
     return folded;
 }
 
-static int fold_one_topic(struct partition *partition, const struct event *event,
+static int fold_one_topic(struct partition *partition, const struct event *event, int64_t sequence,
                           partition_changed_fn changed, void *context,
                           struct partition_effects *effects)
 {
     struct topic_entity *entity = entities_find_topic(&partition->entities, event->topic);
     struct topic_state *state = entity ? entity->state : NULL;
-    enum fold_outcome outcome = fold_topic(&state, event);
+    enum fold_outcome outcome = fold_topic(&state, event, sequence);
     if (outcome == FOLD_IGNORED)
         return 0;
     size_t length = 0;
@@ -193,7 +193,7 @@ int partition_fold(struct partition *partition, const struct event *event, int64
     if (event->type == EVENT_TOPIC_ENDED)
         return fold_topic_ended(partition, event, sequence, changed, context, effects);
     if (!event->callback)
-        return fold_one_topic(partition, event, changed, context, effects);
+        return fold_one_topic(partition, event, sequence, changed, context, effects);
     char id[ID_HEX_SIZE];
     id_subscription(event->topic, event->callback, id);
     return fold_one_subscription(partition, id, event, sequence, changed, context, effects);

@@ -4,6 +4,7 @@
  *   control thread    membership in the group, the shards and their subscriptions, offsets
  *   tail reader       one consumer: reads each message partition once, feeds the loops
  *   catch-up readers  read ranges again for subscriptions that fell behind the tail
+ *   fetcher           fetches topics that were pinged, and writes them as messages
  *   delivery loops    subscriptions, timers, HTTP; a subscription belongs to the loop of its
  *                     callback's origin, so that connections and per-host limits need no locks
  *   notice sender     a consumer of its own; notices to the operator's webhook, if there is one
@@ -30,11 +31,21 @@
 struct attempts;
 struct control;
 struct dead_letters;
+struct fetcher;
 struct notice_sender;
 struct status_reports;
 struct tail;
 struct catch_up;
 struct loop;
+
+/** What became of a fetch. */
+enum fetch_end {
+    FETCH_END_DISTRIBUTED,
+    FETCH_END_UNCHANGED,
+    FETCH_END_FAILED, /**< to be tried again */
+    FETCH_END_GIVEN_UP,
+    FETCH_END_COUNT
+};
 
 struct dispatcher_metrics {
     struct counter *delivered;
@@ -66,6 +77,9 @@ struct dispatcher_metrics {
     struct gauge *catch_up_waiting;
     struct histogram *latency;  /**< from publication to confirmation */
     struct histogram *delivery; /**< one attempt */
+    struct counter *fetches[FETCH_END_COUNT];
+    struct gauge *fetching;
+    struct histogram *fetch_duration;
 };
 
 struct dispatcher {
@@ -90,6 +104,7 @@ struct dispatcher {
     struct tail *tail;
     struct catch_up *catch_up;
     struct control *control;
+    struct fetcher *fetcher;
     /**
      * Monotonic ms until which this process is certainly a member of the group: deliveries start
      * only before that. Written by the control thread.

@@ -1,4 +1,4 @@
-/* websub-dispatcher: HTTP out - verification of intent, denial notices, deliveries. */
+/* websub-dispatcher: HTTP out - verification of intent, denial notices, fetches, deliveries. */
 #include <curl/curl.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -13,6 +13,7 @@
 #include "dispatcher/control.h"
 #include "dispatcher/dead_letter.h"
 #include "dispatcher/dispatcher_metrics.h"
+#include "dispatcher/fetcher.h"
 #include "dispatcher/loop.h"
 #include "dispatcher/notice_sender.h"
 #include "dispatcher/status_reports.h"
@@ -86,6 +87,7 @@ static int open_dispatcher(struct dispatcher *dispatcher, struct error *error)
     if (!dispatcher->catch_up)
         return -1;
     open_loops(dispatcher);
+    dispatcher->fetcher = fetcher_new(dispatcher);
     dispatcher->control = control_new(dispatcher, error);
     if (!dispatcher->control)
         return -1;
@@ -111,6 +113,8 @@ static void close_dispatcher(struct dispatcher *dispatcher)
         catch_up_stop(dispatcher->catch_up);
     for (int i = 0; i < dispatcher->loop_count; i++)
         loop_stop(dispatcher->loops[i]);
+    if (dispatcher->fetcher)
+        fetcher_stop(dispatcher->fetcher);
     catch_up_free(dispatcher->catch_up);
     tail_free(dispatcher->tail);
     control_free(dispatcher->control);
@@ -118,6 +122,7 @@ static void close_dispatcher(struct dispatcher *dispatcher)
         kafka_producer_drain(dispatcher->producer, FLUSH_MS);
     for (int i = 0; i < dispatcher->loop_count; i++)
         loop_free(dispatcher->loops[i]);
+    fetcher_free(dispatcher->fetcher);
     dead_letters_free(dispatcher->dead_letters);
     attempts_free(dispatcher->attempts);
     status_reports_free(dispatcher->reports);
@@ -157,8 +162,8 @@ int main(int argc, char **argv)
     struct front front = {.dispatcher = &dispatcher};
     struct error error;
     int code = program_start(argc, argv, "websub-dispatcher",
-                             "verifies subscribers and delivers messages to them", check_config,
-                             &dispatcher.config);
+                             "verifies subscribers, fetches pinged topics, and delivers messages",
+                             check_config, &dispatcher.config);
     if (code >= 0)
         return code;
     address_guard_init(&dispatcher.guard, &dispatcher.config);

@@ -27,7 +27,8 @@ from harness.notices import NoticeReceiver, Notices
 from harness.paths import REPOSITORY
 from harness.program import KINDS, run_to_end
 from harness.settle import subscribe
-from harness.subscriber import Endpoint
+from harness.site import TEXT, Page
+from harness.subscriber import Endpoint, Subscriber
 from harness.suite import Suite
 from harness.topics import new_topic
 from harness.wait import wait_for
@@ -278,6 +279,16 @@ def allow_what_is_documented(broker: KafkaBroker) -> None:
         created.result(20)
 
 
+def light_ping_works(suite: Suite, subscriber: Subscriber) -> None:
+    page, endpoint, hub = Page(subscriber, planted.payload(), TEXT), subscriber.endpoint(), suite.hub()
+    hub.register(page.url).check_accepted()
+    subscribe(hub, page.url, endpoint)
+    page.change(planted.payload("changed"))
+    assert hub.ping(page.url).status == 204
+    endpoint.wait_bodies([page.body])
+    hub.close()
+
+
 def test_documented_acls_are_enough(acl_kafka, acl_security, tmp_path, subscriber):
     """For all that the programs ask Kafka: no answer is ever that something is not allowed."""
     allow_what_is_documented(acl_kafka)
@@ -292,6 +303,7 @@ def test_documented_acls_are_enough(acl_kafka, acl_security, tmp_path, subscribe
         suite.start()
         main_job_works(suite, subscriber)  # a dedicated message topic
         main_job_works(suite, subscriber)  # the pool
+        light_ping_works(suite, subscriber)
         hub, topic, endpoint = suite.hub(), new_topic("letters"), subscriber.endpoint()
         hub.register(topic).check_accepted()
         subscribe(hub, topic, endpoint, planted.secret())

@@ -131,6 +131,10 @@ static void test_every_event_in_every_status_while_nothing_waits(void **state)
         {
             [EVENT_TOPIC_REGISTERED] = ".......",
             [EVENT_TOPIC_DEREGISTERED] = ".......",
+            [EVENT_TOPIC_PINGED] = ".......",
+            [EVENT_TOPIC_FETCHING] = ".......",
+            [EVENT_TOPIC_FETCHED] = ".......",
+            [EVENT_TOPIC_NOT_FETCHED] = ".......",
             [EVENT_TOPIC_ENDED] = ".EEEx.E",
             [EVENT_SUBSCRIPTION_REQUESTED] = "RRASLEP",
             [EVENT_UNSUBSCRIPTION_REQUESTED] = "RRASLEP",
@@ -169,6 +173,10 @@ static void test_every_event_in_every_status_while_a_subscribe_request_waits(voi
         {
             [EVENT_TOPIC_REGISTERED] = ".......",
             [EVENT_TOPIC_DEREGISTERED] = ".......",
+            [EVENT_TOPIC_PINGED] = ".......",
+            [EVENT_TOPIC_FETCHING] = ".......",
+            [EVENT_TOPIC_FETCHED] = ".......",
+            [EVENT_TOPIC_NOT_FETCHED] = ".......",
             [EVENT_TOPIC_ENDED] = ".EEEEEE",
             [EVENT_SUBSCRIPTION_REQUESTED] = "RRASLEP",
             [EVENT_UNSUBSCRIPTION_REQUESTED] = "RRASLEP",
@@ -207,6 +215,10 @@ static void test_every_event_in_every_status_while_an_unsubscribe_request_waits(
         {
             [EVENT_TOPIC_REGISTERED] = ".......",
             [EVENT_TOPIC_DEREGISTERED] = ".......",
+            [EVENT_TOPIC_PINGED] = ".......",
+            [EVENT_TOPIC_FETCHING] = ".......",
+            [EVENT_TOPIC_FETCHED] = ".......",
+            [EVENT_TOPIC_NOT_FETCHED] = ".......",
             [EVENT_TOPIC_ENDED] = ".EEEEEE",
             [EVENT_SUBSCRIPTION_REQUESTED] = "RRASLEP",
             [EVENT_UNSUBSCRIPTION_REQUESTED] = "RRASLEP",
@@ -334,9 +346,9 @@ static void test_topics_begin_once_and_end_once(void **state)
     struct topic_state *topic = NULL;
     struct event registered = make_event(EVENT_TOPIC_REGISTERED);
     struct event deregistered = make_event(EVENT_TOPIC_DEREGISTERED);
-    assert_int_equal(fold_topic(&topic, &deregistered), FOLD_IGNORED);
+    assert_int_equal(fold_topic(&topic, &deregistered, 1), FOLD_IGNORED);
     assert_null(topic);
-    assert_int_equal(fold_topic(&topic, &registered), FOLD_CHANGED);
+    assert_int_equal(fold_topic(&topic, &registered, 1), FOLD_CHANGED);
     assert_string_equal(topic->topic, TOPIC);
     assert_int_equal(topic->registered_at_ms, 1000);
     assert_string_equal(topic->location.kafka_topic, KAFKA);
@@ -344,17 +356,17 @@ static void test_topics_begin_once_and_end_once(void **state)
     /* Two replicas chose a place for it at the same time: the first one stands. */
     registered.location.kafka_topic = (char *)(uintptr_t)ELSEWHERE;
     registered.at_ms = 2000;
-    assert_int_equal(fold_topic(&topic, &registered), FOLD_IGNORED);
+    assert_int_equal(fold_topic(&topic, &registered, 1), FOLD_IGNORED);
     assert_string_equal(topic->location.kafka_topic, KAFKA);
     assert_int_equal(topic->registered_at_ms, 1000);
 
-    assert_int_equal(fold_topic(&topic, &deregistered), FOLD_REMOVED);
+    assert_int_equal(fold_topic(&topic, &deregistered, 1), FOLD_REMOVED);
     assert_null(topic);
-    assert_int_equal(fold_topic(&topic, &registered), FOLD_CHANGED);
+    assert_int_equal(fold_topic(&topic, &registered, 1), FOLD_CHANGED);
     assert_string_equal(topic->location.kafka_topic, ELSEWHERE);
     for (int type = EVENT_TOPIC_ENDED; type < EVENT_TYPE_COUNT; type++) {
         struct event other = make_event((enum event_type)type);
-        assert_int_equal(fold_topic(&topic, &other), FOLD_IGNORED);
+        assert_int_equal(fold_topic(&topic, &other, 1), FOLD_IGNORED);
     }
     topic_state_free(topic);
 }

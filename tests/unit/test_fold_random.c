@@ -40,7 +40,8 @@ static enum event_type random_type(const struct subscription_state *s)
         return random_one_in(&source, 4) ? EVENT_UNSUBSCRIPTION_REQUESTED
                                          : EVENT_SUBSCRIPTION_REQUESTED;
     /* Ends would leave little else to see. */
-    enum event_type type = (enum event_type)random_below(&source, EVENT_TYPE_COUNT);
+    enum event_type type = (enum event_type)(
+        EVENT_TOPIC_ENDED + random_below(&source, EVENT_TYPE_COUNT - EVENT_TOPIC_ENDED));
     bool ends = type == EVENT_TOPIC_ENDED || type == EVENT_DELIVERY_GONE ||
                 type == EVENT_SUBSCRIPTION_DELETE || type == EVENT_UNSUBSCRIPTION_VERIFIED;
     return ends && !random_one_in(&source, 4) ? EVENT_SUBSCRIPTION_VERIFIED : type;
