@@ -13,6 +13,10 @@
 #define MESSAGE_HEADER_CONTENT_TYPE "content-type"
 #define MESSAGE_HEADER_TRACEPARENT                                                                 \
     "traceparent" /**< W3C Trace Context; only if the publisher sent it */
+#define MESSAGE_HEADER_PUBLISHER_ID                                                                \
+    "publisher-message-id" /**< the publisher's own id; only if it sent one */
+#define MESSAGE_HEADER_SELF                                                                        \
+    "self" /**< URL of the canonical topic, if fetched content names another than the topic */
 
 /* Of what was copied from another hub's Kafka, beside the above (client/migration/copy.h). */
 #define MESSAGE_HEADER_ORIGIN           "origin-topic" /**< Kafka topic there */

@@ -1,8 +1,10 @@
 /** Inside the fold: what its files share.
  *
  *   fold.c          requests, verifications, time, deliveries, topics
+ *   fold_time.c     when time will do something
  *   fold_command.c  operators' commands
  *   fold_import.c   subscriptions that another hub verified
+ *   fold_ping.c     light pings
  */
 #ifndef WEBSUB_CONSOLIDATOR_FOLD_INTERNAL_H
 #define WEBSUB_CONSOLIDATOR_FOLD_INTERNAL_H
@@ -36,6 +38,8 @@ struct subscription_state *fold_new_subscription(const struct event *event);
 /** A subscription that another hub verified; there may be a state. */
 enum fold_outcome fold_imported(struct subscription_state **state, const struct event *event,
                                 int64_t sequence);
+/** A ping, or what became of a fetch. */
+enum fold_outcome fold_ping(struct topic_state *state, const struct event *event, int64_t sequence);
 
 /** An operator's command; there is a state. */
 enum fold_outcome fold_command(struct subscription_state **state, const struct event *event,

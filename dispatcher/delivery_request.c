@@ -38,7 +38,7 @@ void delivery_request_sign(struct delivery_request *request, struct subscription
     int count = 0;
     for (int i = 0; i < message->header_count; i++)
         add_header(request, &count, message->headers[i]);
-    add_header(request, &count, s->log->link_header);
+    add_header(request, &count, message->link ? message->link : s->log->link_header);
     /* libcurl formats heads slowly: what need not be there is left out. */
     add_header(request, &count, "Accept:");
     if (message->body_length > EXPECT_ABOVE)

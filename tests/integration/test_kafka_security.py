@@ -19,15 +19,19 @@ from confluent_kafka.admin import (
 from harness import planted
 from harness.behaviours import answer
 from harness.certificates import Authority
+from harness.hub_client import HubClient
 from harness.kafka import KafkaBroker
 from harness.kafka_security import MutualTls, Plaintext, SaslSsl, as_items, as_setting
 from harness.kafka_view import KafkaView
 from harness.migration import Migration
 from harness.missed import MissedMessages, utc_now
+from harness.notices import NoticeReceiver, Notices
 from harness.old_hub import OldHub
 from harness.paths import REPOSITORY
 from harness.program import KINDS, run_to_end
 from harness.settle import subscribe
+from harness.site import TEXT, Page
+from harness.subscriber import Endpoint, Subscriber
 from harness.suite import Suite
 from harness.topics import new_topic
 from harness.wait import wait_for
@@ -280,10 +284,21 @@ def allow_what_is_documented(
         created.result(20)
 
 
+def light_ping_works(suite: Suite, subscriber: Subscriber) -> None:
+    page, endpoint, hub = Page(subscriber, planted.payload(), TEXT), subscriber.endpoint(), suite.hub()
+    hub.register(page.url).check_accepted()
+    subscribe(hub, page.url, endpoint)
+    page.change(planted.payload("changed"))
+    assert hub.ping(page.url).status == 204
+    endpoint.wait_bodies([page.body])
+    hub.close()
+
+
 def test_documented_acls_are_enough(acl_kafka, acl_security, tmp_path, subscriber):
     """For all that the programs ask Kafka: no answer is ever that something is not allowed."""
     allow_what_is_documented(acl_kafka)
-    settings = {
+    receiver = NoticeReceiver(planted.secret("webhook").encode())
+    settings = receiver.settings(planted.secret("webhook")) | {
         "WEBSUB_MESSAGES_DEDICATED_LIMIT": "1",
         "WEBSUB_RETRY_ON_EXHAUSTED": "dead-letter",
         "WEBSUB_RETRY_GIVE_UP_AFTER": "500ms",
@@ -293,6 +308,7 @@ def test_documented_acls_are_enough(acl_kafka, acl_security, tmp_path, subscribe
         suite.start()
         main_job_works(suite, subscriber)  # a dedicated message topic
         main_job_works(suite, subscriber)  # the pool
+        light_ping_works(suite, subscriber)
         hub, topic, endpoint = suite.hub(), new_topic("letters"), subscriber.endpoint()
         hub.register(topic).check_accepted()
         subscribe(hub, topic, endpoint, planted.secret())
@@ -306,6 +322,10 @@ def test_documented_acls_are_enough(acl_kafka, acl_security, tmp_path, subscribe
             lambda: view.record_counts(f"{PREFIX}dead-letters")[f"{PREFIX}dead-letters"], "a dead letter"
         )
         wait_for(lambda: view.record_counts(f"{PREFIX}attempts")[f"{PREFIX}attempts"], "an attempt on record")
+        dead_lettered = Notices(suite, view, topic, receiver)
+        dead_lettered.wait_written(endpoint, "dead_lettered")
+        dead_lettered.wait_taken(endpoint)
+        end_with_a_notice(hub, subscriber.endpoint(), suite, view, receiver)
         view.close()
         assert missed.messages(since) == [planted.payload().decode()]
         endpoint.on_delivery = answer(200)
@@ -322,6 +342,21 @@ def test_documented_acls_are_enough(acl_kafka, acl_security, tmp_path, subscribe
         for program in suite.programs.values():
             refused = [line for line in program.log_path.read_text().splitlines() if "uthoriz" in line]
             assert not refused, f"{program.name}: {refused[:5]}"
+    receiver.stop()
+
+
+def end_with_a_notice(
+    hub: HubClient, endpoint: Endpoint, suite: Suite, view: KafkaView, receiver: NoticeReceiver
+) -> None:
+    """One that the consolidator writes."""
+    topic = new_topic("gone")
+    hub.register(topic).check_accepted()
+    subscribe(hub, topic, endpoint)
+    endpoint.on_delivery = answer(410)
+    hub.publish(topic, planted.payload()).check_accepted()
+    notices = Notices(suite, view, topic, receiver)
+    notices.wait_written(endpoint, "gone")
+    notices.wait_taken(endpoint)
 
 
 def test_programs_that_may_do_nothing_say_so_and_go_on_once_they_may(

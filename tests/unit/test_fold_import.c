@@ -54,10 +54,11 @@ static void test_its_lease_begins_when_it_is_imported_and_ends(void **state)
     (void)state;
     enum event_type type;
     int64_t deadline;
+    const struct fold_times times = {.resume_window_ms = 5000};
     fold(imported(7));
     assert_int_equal(s->verified_at_ms, 1000);
     assert_int_equal(s->lease_end_ms, 1000 + 100 * 1000);
-    assert_int_equal(fold_next_due(s, 5000, &type, &deadline), s->lease_end_ms);
+    assert_int_equal(fold_next_due(s, &times, &type, &deadline), s->lease_end_ms);
     assert_int_equal(type, EVENT_SUBSCRIPTION_EXPIRED);
 }
 
