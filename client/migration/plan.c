@@ -105,8 +105,9 @@ static void judge_callback(const struct planning *planning, struct plan_subscrip
 {
     struct error error;
     if (url_check_callback(s->callback, &error) != 0) {
-        error_prefix(&error, "its callback");
-        leave_out(s, error.message);
+        char *reason = xasprintf("its callback %s", error.message);
+        leave_out(s, reason);
+        free(reason);
     } else if (planning->config->security.require_https_callbacks && !url_is_https(s->callback)) {
         leave_out(s, "its callback: this hub calls https URLs only");
     } else if (!address_guard_permits_port(&planning->guard, url_port(s->callback))) {

@@ -82,16 +82,12 @@ static void print_subscriptions(FILE *out, const struct totals *totals, const ch
             totals->subscriptions[PLAN_NEW], new_ones, totals->subscriptions[PLAN_MOVED],
             totals->subscriptions[PLAN_HERE], totals->subscriptions[PLAN_LEFT_OUT]);
     if (totals->behind > 0)
-        fprintf(out, "                %zu of the new ones have messages waiting\n", totals->behind);
+        fprintf(out, "                with messages waiting: %zu\n", totals->behind);
     if (totals->without_position > 0)
-        fprintf(out,
-                "                %zu of the new ones never confirmed a message: see "
-                "--uncommitted\n",
+        fprintf(out, "                without a confirmed message (see --uncommitted): %zu\n",
                 totals->without_position);
     if (totals->expired > 0)
-        fprintf(out,
-                "                %" PRId64 " messages that some have not got are gone from the old "
-                "Kafka\n",
+        fprintf(out, "                messages that the old Kafka has no more: %" PRId64 "\n",
                 totals->expired);
 }
 

@@ -234,7 +234,7 @@ static void test_what_cannot_be_taken_over_is_left_out(void **state)
 {
     struct world *world = *state;
     add_subscription(world, "http://a.example/a-path-that-is-long-enough#y", 10, 0);
-    assert_left_out(world, "its callback: must not have a fragment");
+    assert_left_out(world, "its callback must not have a fragment");
     strcpy(world->old.subscriptions.items[0].callback, CALLBACK);
     world->config.security.require_https_callbacks = true;
     assert_left_out(world, "its callback: this hub calls https URLs only");
