@@ -122,8 +122,6 @@ def test_every_metric_is_documented(busy_suite):
             lines = response.read().decode().splitlines()
         for name in (line.split()[2] for line in lines if line.startswith("# TYPE")):
             assert f"`{name}" in documented, name
-                f"{name} is not in docs/metrics.md"
-            )
 
 
 def test_alert_rules():
