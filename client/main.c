@@ -88,11 +88,12 @@ static const struct subcommand subcommands[] = {
         .min_arguments = 1,
         .max_arguments = 1,
         .run = command_health,
-        .text = "Exit code 0: the URL was answered with 2xx within three seconds; else 3, with the\n"
-                "reason.\n"
-                "\n"
-                "Example:\n"
-                "  websub health http://127.0.0.1:9191/readyz\n",
+        .text =
+            "Exit code 0: the URL was answered with 2xx within three seconds; else 3, with the\n"
+            "reason.\n"
+            "\n"
+            "Example:\n"
+            "  websub health http://127.0.0.1:9191/readyz\n",
     },
     {
         .name = "id",

@@ -1,5 +1,5 @@
-/** W3C Trace Context (https://www.w3.org/TR/trace-context/): what travels with a message. Pure but for
- * the ids, which are random. */
+/** W3C Trace Context (https://www.w3.org/TR/trace-context/): what travels with a message. Pure but
+ * for the ids, which are random. */
 #ifndef WEBSUB_COMMON_TRACE_CONTEXT_H
 #define WEBSUB_COMMON_TRACE_CONTEXT_H
 

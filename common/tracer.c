@@ -1,6 +1,6 @@
 /*
- * Spans are encoded by whoever records them, under no lock, and wait in an array; a thread sends what
- * has come together, one request at a time.
+ * Spans are encoded by whoever records them, under no lock, and wait in an array; a thread sends
+ * what has come together, one request at a time.
  */
 #include "common/tracer.h"
 
@@ -28,7 +28,7 @@ struct tracer {
     const struct config *config;
     const char *service;
     struct http_fetcher *fetcher;
-    const char **headers; /* for http_fetch; those between the first and the last are owned */
+    const char **headers;  /* for http_fetch; those between the first and the last are owned */
     uint64_t sample_below; /* of 2^32 */
     struct counter *sent, *dropped;
     pthread_t thread;
@@ -62,11 +62,11 @@ static json_t *encode(const struct span *span)
         const struct span_attribute *each = &span->attributes[i];
         json_array_append_new(attributes, attribute(each->name, each->text, each->number));
     }
-    json_t *object = json_pack(
-        "{s:s, s:s, s:s, s:i, s:o, s:o, s:o}", "traceId", span->context.trace, "spanId",
-        span->context.span, "name", span->name, "kind", (int)span->kind, "startTimeUnixNano",
-        nanoseconds(span->start_us), "endTimeUnixNano", nanoseconds(span->end_us), "attributes",
-        attributes);
+    json_t *object =
+        json_pack("{s:s, s:s, s:s, s:i, s:o, s:o, s:o}", "traceId", span->context.trace, "spanId",
+                  span->context.span, "name", span->name, "kind", (int)span->kind,
+                  "startTimeUnixNano", nanoseconds(span->start_us), "endTimeUnixNano",
+                  nanoseconds(span->end_us), "attributes", attributes);
     if (object && span->parent)
         json_put_string(object, "parentSpanId", span->parent);
     if (object && span->error)
@@ -77,11 +77,11 @@ static json_t *encode(const struct span *span)
 
 static char *encode_request(const struct tracer *tracer, json_t *spans, size_t *length)
 {
-    json_t *request = json_pack(
-        "{s:[{s:{s:[o, o]}, s:[{s:{s:s, s:s}, s:O}]}]}", "resourceSpans", "resource", "attributes",
-        attribute("service.name", tracer->service, 0),
-        attribute("service.version", WEBSUB_VERSION, 0), "scopeSpans", "scope", "name", "websub",
-        "version", WEBSUB_VERSION, "spans", spans);
+    json_t *request =
+        json_pack("{s:[{s:{s:[o, o]}, s:[{s:{s:s, s:s}, s:O}]}]}", "resourceSpans", "resource",
+                  "attributes", attribute("service.name", tracer->service, 0),
+                  attribute("service.version", WEBSUB_VERSION, 0), "scopeSpans", "scope", "name",
+                  "websub", "version", WEBSUB_VERSION, "spans", spans);
     ENSURE(request != NULL);
     return json_finish(request, length);
 }
@@ -187,8 +187,8 @@ static void make_headers(struct tracer *tracer)
     }
 }
 
-struct tracer *tracer_new(const struct config *config, const char *service,
-                          struct metrics *metrics, struct error *error)
+struct tracer *tracer_new(const struct config *config, const char *service, struct metrics *metrics,
+                          struct error *error)
 {
     pthread_condattr_t monotonic;
     error->code = ERROR_NONE;

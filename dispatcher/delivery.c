@@ -25,6 +25,7 @@
 #include "dispatcher/attempts.h"
 #include "dispatcher/dead_letter.h"
 #include "dispatcher/delivery_request.h"
+#include "dispatcher/delivery_trace.h"
 #include "dispatcher/loop_internal.h"
 #include "dispatcher/retry.h"
 
@@ -85,6 +86,7 @@ void delivery_start(struct subscription *s, struct message *message)
     delivery_request_begin(&delivery->request, &delivery->exchange, s, message);
     delivery->exchange.done = on_result;
     delivery->failing_since_ms = 0;
+    delivery->request.trace.attempts = 0;
     DL_APPEND(s->deliveries, delivery);
     s->delivery_count++;
     s->open_deliveries++;
@@ -336,6 +338,7 @@ static void on_result(struct http_exchange *exchange, const struct http_result *
     struct dispatcher_metrics *metrics = &s->loop->dispatcher->metrics;
     gauge_add(metrics->in_flight, -1);
     histogram_observe(metrics->delivery, result->duration_us);
+    delivery_trace_end(&delivery->request.trace, s, delivery->message, result);
     /* Items 40 to 42: 2xx is success whatever the body, 410 is the end, all else is failure. */
     if (result->outcome == HTTP_ANSWERED && result->status < 300) {
         on_success(s, delivery);

@@ -38,6 +38,8 @@ void delivery_request_sign(struct delivery_request *request, struct subscription
     int count = 0;
     for (int i = 0; i < message->header_count; i++)
         add_header(request, &count, message->headers[i]);
+    if (delivery_trace_begin(&request->trace, s->loop->dispatcher->tracer, message))
+        request->headers[count - 1].data = request->trace.header; /* the message's is the last */
     add_header(request, &count, s->log->link_header);
     /* libcurl formats heads slowly: what need not be there is left out. */
     add_header(request, &count, "Accept:");

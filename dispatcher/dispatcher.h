@@ -22,6 +22,7 @@
 #include "common/kafka_admin.h"
 #include "common/keyring.h"
 #include "common/metrics.h"
+#include "common/tracer.h"
 #include "dispatcher/channel.h"
 #include "dispatcher/http_reason.h"
 #include "dispatcher/message.h"
@@ -71,6 +72,7 @@ struct dispatcher {
     struct attempts *attempts;
     struct dead_letters *dead_letters;
     struct dispatcher_metrics metrics;
+    struct tracer *tracer; /**< NULL: no tracing */
     atomic_int loop_count; /**< set once all are there */
     struct loop *loops[MAX_LOOPS];
     struct tail *tail;

@@ -11,6 +11,7 @@
 #include "common/form.h"
 #include "common/id.h"
 #include "hub/hub.h"
+#include "hub/publish_trace.h"
 
 struct operation_request {
     struct hub *hub;
@@ -40,6 +41,7 @@ struct operation_request {
 
     /* of a publication */
     char id[ID_UUID_SIZE]; /**< of the message; of the request for a subscription */
+    struct publish_trace trace;
 };
 
 /** Makes the request the context of `http`. */
