@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/buffer.h"
 #include "common/clock.h"
 #include "common/id.h"
 #include "common/log.h"
@@ -35,7 +36,8 @@ static const char *title_of(unsigned status)
 
 static void respond(struct http_request *http, unsigned status, const char *type, json_t *body)
 {
-    char *text = json_dumps(body, JSON_COMPACT);
+    /* With more digits, 0.1 would be 0.10000000000000001. */
+    char *text = json_dumps(body, JSON_COMPACT | JSON_REAL_PRECISION(15));
     ENSURE(text != NULL);
     json_decref(body);
     http_respond(http, status, type, text, strlen(text));
@@ -99,6 +101,16 @@ bool api_take_integer(struct api_request *request, const char *name, int64_t min
     return false;
 }
 
+bool api_take_time(struct api_request *request, const char *name, int64_t fallback, int64_t *ms)
+{
+    const char *text = form_get(&request->query, name);
+    *ms = fallback;
+    if (!text || clock_parse(text, ms))
+        return true;
+    api_problem(request, 400, name, "must be a time as of RFC 3339");
+    return false;
+}
+
 bool api_take_choice(struct api_request *request, const char *name, const char *const *choices,
                      int *index)
 {
@@ -112,7 +124,11 @@ bool api_take_choice(struct api_request *request, const char *name, const char *
             return true;
         }
     }
-    api_problem(request, 400, name, "is none of the values that it may have");
+    struct buffer values = {0};
+    for (int i = 0; choices[i]; i++)
+        buffer_append_format(&values, "%s%s", i > 0 ? ", " : "", choices[i]);
+    api_problem(request, 400, name, "must be one of: %s", values.data);
+    buffer_fini(&values);
     return false;
 }
 
@@ -141,6 +157,13 @@ bool api_require_operator(struct api_request *request)
     if (!request->is_operator)
         api_problem(request, 403, NULL, "only operators may do this");
     return request->is_operator;
+}
+
+bool api_require_catalog(struct api_request *request)
+{
+    if (!request->hub->catalog)
+        api_problem(request, 503, NULL, "this hub keeps no subscriptions in memory (hub.catalog)");
+    return request->hub->catalog;
 }
 
 bool api_take_subscription(struct api_request *request, struct catalog_subscription *s)
