@@ -86,7 +86,6 @@ void delivery_start(struct subscription *s, struct message *message)
     delivery_request_begin(&delivery->request, &delivery->exchange, s, message);
     delivery->exchange.done = on_result;
     delivery->failing_since_ms = 0;
-    delivery->request.trace.attempts = 0;
     DL_APPEND(s->deliveries, delivery);
     s->delivery_count++;
     s->open_deliveries++;

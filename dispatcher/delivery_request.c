@@ -30,6 +30,7 @@ void delivery_request_begin(struct delivery_request *request, struct http_exchan
         .timeout_ms = s->loop->dispatcher->config.dispatcher.delivery_timeout,
         .keep_bytes = EXCERPT,
     };
+    request->trace.attempts = 0;
 }
 
 void delivery_request_sign(struct delivery_request *request, struct subscription *s,
