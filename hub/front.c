@@ -82,7 +82,7 @@ static int open_questions(struct hub *hub, struct error *error)
     if (!hub->status_reader)
         return -1;
     hub->lag = lag_new(&hub->config, &hub->names, &hub->layout, hub->catalog, hub->view, hub->fleet,
-                       error);
+                       hub->metrics.behind, error);
     return hub->lag ? 0 : -1;
 }
 

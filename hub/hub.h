@@ -44,6 +44,7 @@ struct hub_metrics {
     struct counter *published_bytes;
     struct histogram *publish_seconds;
     struct counter *malformed_reports;
+    struct gauge *behind;
     struct authenticator_metrics authentications;
 };
 
