@@ -207,6 +207,11 @@ struct config {
         enum audit_scope audit;
         char *audit_file; /**< "": stderr */
     } log;
+    struct {
+        char *otlp_url;             /**< "": no tracing */
+        struct string_list headers; /**< "name=value" */
+        double sample_ratio;
+    } tracing;
 };
 
 /**

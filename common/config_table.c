@@ -361,6 +361,16 @@ const struct config_entry config_table[] = {
     TEXT(log, audit_file, 0, 4096, "",
          "File that the audit log is appended to, a JSON object a line; opened again on SIGHUP. Empty: "
          "stderr, with the other lines."),
+
+    WEB_ADDRESS(tracing, otlp_url,
+                "Where a collector of OpenTelemetry takes traces (OTLP/HTTP, JSON), such as "
+                "\"http://collector:4318/v1/traces\"; see docs/tracing.md. Empty: there is no tracing, "
+                "and publishers' traceparent headers are passed on as they are."),
+    LIST(tracing, headers, PROPERTY, "",
+         "Headers for the collector as \"name=value\", such as \"Authorization=Bearer ...\"."),
+    ENTRY(tracing, sample_ratio, NUMBER, 0, 1, "1", NULL,
+          "Share of the publications without a traceparent that are traced. Those with one are if it "
+          "says so."),
 };
 /* clang-format on */
 
