@@ -58,6 +58,8 @@ static const struct {
                                           NEEDS_CALLBACK | NEEDS_REQUEST | NEEDS_OFFSET},
     [EVENT_DELIVERY_LETTERS_SETTLED] = {"delivery.letters_settled", NEEDS_CALLBACK | NEEDS_OFFSET},
     [EVENT_SUBSCRIPTION_DELETE] = {"subscription.delete", NEEDS_CALLBACK | NEEDS_REQUEST},
+    [EVENT_SUBSCRIPTION_IMPORTED] = {"subscription.imported",
+                                     NEEDS_CALLBACK | NEEDS_LOCATION | NEEDS_LEASE | NEEDS_OFFSET},
 };
 
 const char *event_type_name(enum event_type type)

@@ -6,10 +6,14 @@
  * so that fields can be added; a change of meaning takes a new type or a new "v".
  *
  * Writers: hub (registered … pinged, requested, and operators' commands), dispatcher (fetching … not
- * fetched, verified … gone), consolidator (ended, lapsing, expired, forgotten). The only reader is
- * the consolidator, whose fold decides what an event means for the state; an event that no longer
- * fits the state (a late one from a process that lost its partition) is ignored there, so writing
- * one twice or too late is always harmless.
+ * fetched, verified … gone), consolidator (ended, lapsing, expired, forgotten), `websub
+ * migrate-mosip` (registered, imported). The only reader is the consolidator, whose fold decides
+ * what an event means for the state; an event that no longer fits the state (a late one from a
+ * process that lost its partition) is ignored there, so writing one twice or too late is always
+ * harmless.
+ *
+ * Imported: a subscription that another hub verified is taken over as it stands
+ * (client/migration/), unless there is one already.
  *
  * Commands (resume, pause, move, redeliver, redeliver letters, delete): `request` is the command's
  * own id, by which one that comes twice in a row is known; owner and operator say who gives it. The
@@ -67,7 +71,9 @@ enum event_type {
                                          marked? = behind the record that says so (dead_letter.h) */
     EVENT_DELIVERY_REDELIVER_LETTERS, /**< command; request, offset: all dead letters before */
     EVENT_DELIVERY_LETTERS_SETTLED,   /**< offset: those before were delivered, or written anew */
-    EVENT_SUBSCRIPTION_DELETE, /**< command; request, reason?: it ends with a denial notice */
+    EVENT_SUBSCRIPTION_DELETE,   /**< command; request, reason?: it ends with a denial notice */
+    EVENT_SUBSCRIPTION_IMPORTED, /**< secret?, method?, lease_seconds, location, owner?, offset =
+                                    where it continues, at = start of the lease */
     EVENT_TYPE_COUNT
 };
 

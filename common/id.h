@@ -1,4 +1,5 @@
-/** Identifiers, and the keys and shards that follow from them. All functions are pure but id_uuid7.
+/** Identifiers, and the keys and shards that follow from them. All functions are pure but id_uuid7
+ * and id_random_text.
  */
 #ifndef WEBSUB_COMMON_ID_H
 #define WEBSUB_COMMON_ID_H
@@ -30,6 +31,11 @@ void id_uuid7_of(int64_t at_ms, const char *seed, char out[ID_UUID_SIZE]);
 /** The id of content: SHA-256 over its type, which has no newline, a newline, and its bytes. */
 void id_content(const char *type, const void *bytes, size_t length, char out[ID_DIGEST_SIZE]);
 
+/**
+ * A UUID of the same form that follows from its arguments: milliseconds since 1970, and SHA-256
+ * over `name` for the rest.
+ */
+void id_uuid7_of(int64_t ms, const char *name, char out[ID_UUID_SIZE]);
 /** When an id of that form, as id_uuid7 writes it, was made; false: it is none. */
 bool id_uuid7_time(const char *id, int64_t *wall_ms);
 

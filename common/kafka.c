@@ -17,6 +17,7 @@ void kafka_names_init(struct kafka_names *names, const struct config *config)
     names->status = xasprintf("%sstatus", prefix);
     names->pool = xasprintf("%smessages-pool", prefix);
     names->messages_prefix = xasprintf("%smessages-", prefix);
+    names->migration = xasprintf("%smigration", prefix);
     names->group_consolidator = xasprintf("%sconsolidator", prefix);
     names->group_dispatchers = xasprintf("%sdispatchers", prefix);
     names->group_notices = xasprintf("%snotices", prefix);
@@ -33,6 +34,7 @@ void kafka_names_fini(struct kafka_names *names)
     free(names->status);
     free(names->pool);
     free(names->messages_prefix);
+    free(names->migration);
     free(names->group_consolidator);
     free(names->group_dispatchers);
     free(names->group_notices);

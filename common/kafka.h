@@ -25,6 +25,7 @@ struct kafka_names {
     char *status;          /**< reports of the dispatchers (delivery_report.h) */
     char *pool;            /**< the message topic that pooled WebSub topics share */
     char *messages_prefix; /**< of dedicated message topics */
+    char *migration;       /**< what was moved from another hub; only migrations use it */
     char *group_consolidator;
     char *group_dispatchers;
     char *group_notices;      /**< of the dispatchers that send notices to the webhook */

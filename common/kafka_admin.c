@@ -43,8 +43,7 @@ static bool is_mock(rd_kafka_t *rk)
     return mock;
 }
 
-/** Number of partitions of an existing topic; 0: does not exist; -1: no answer. */
-static int partition_count(rd_kafka_t *rk, const char *name, int timeout_ms)
+int kafka_admin_count_partitions(rd_kafka_t *rk, const char *name, int timeout_ms)
 {
     const struct rd_kafka_metadata *metadata;
     rd_kafka_topic_t *topic = rd_kafka_topic_new(rk, name, NULL);
@@ -152,7 +151,7 @@ static int ensure_topic(rd_kafka_t *rk, const struct config *config, const struc
     /* What was just created may not be known to the broker that we ask for a moment. */
     int64_t deadline = clock_monotonic_ms() + timeout_ms;
     int count;
-    while ((count = partition_count(rk, spec->name, METADATA_MS)) <= 0) {
+    while ((count = kafka_admin_count_partitions(rk, spec->name, METADATA_MS)) <= 0) {
         if (clock_monotonic_ms() >= deadline)
             return error_set(error, ERROR_UNAVAILABLE, true,
                              "the Kafka topic %s does not exist and the broker did not create it",
@@ -165,6 +164,14 @@ int kafka_admin_create_messages(rd_kafka_t *rk, const struct config *config, con
                                 int timeout_ms, struct error *error)
 {
     const struct topic_spec spec = {name, 1, "delete", config->messages.retention, true, 0};
+    return ensure_topic(rk, config, &spec, timeout_ms, error);
+}
+
+int kafka_admin_create_migration(rd_kafka_t *rk, const struct config *config,
+                                 const struct kafka_names *names, int timeout_ms,
+                                 struct error *error)
+{
+    const struct topic_spec spec = {names->migration, 1, "compact", -1, false, 0};
     return ensure_topic(rk, config, &spec, timeout_ms, error);
 }
 
@@ -245,7 +252,7 @@ static int ensure_all(rd_kafka_t *rk, const struct config *config, const struct 
     };
     size_t count = sizeof(specs) / sizeof(specs[0]) - (config->notices.enabled ? 0 : 1);
     for (size_t i = 0; i < count; i++) {
-        if (partition_count(rk, specs[i].name, METADATA_MS) > 0)
+        if (kafka_admin_count_partitions(rk, specs[i].name, METADATA_MS) > 0)
             continue;
         if (ensure_topic(rk, config, &specs[i], REQUEST_MS, error) != 0)
             return -1;
@@ -269,7 +276,7 @@ static int take_layout(rd_kafka_t *rk, const struct kafka_names *names, struct k
         {names->status, &layout->status_partitions},
     };
     for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]); i++) {
-        *topics[i].count = partition_count(rk, topics[i].name, REQUEST_MS);
+        *topics[i].count = kafka_admin_count_partitions(rk, topics[i].name, REQUEST_MS);
         if (*topics[i].count <= 0)
             return error_set(error, ERROR_UNAVAILABLE, true, "Kafka does not tell of the topic %s",
                              topics[i].name);
@@ -296,7 +303,7 @@ static int check_all(rd_kafka_t *rk, const struct kafka_names *names, struct kaf
 static int check_notices(rd_kafka_t *rk, const struct kafka_names *names,
                          struct kafka_layout *layout, struct error *error)
 {
-    int partitions = partition_count(rk, names->notices, REQUEST_MS);
+    int partitions = kafka_admin_count_partitions(rk, names->notices, REQUEST_MS);
     if (partitions <= 0)
         return error_set(error, ERROR_UNAVAILABLE, true, "Kafka does not tell of %s",
                          names->notices);

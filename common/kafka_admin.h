@@ -37,4 +37,15 @@ int kafka_admin_prepare(const struct config *config, const struct kafka_names *n
 int kafka_admin_create_messages(rd_kafka_t *rk, const struct config *config, const char *name,
                                 int timeout_ms, struct error *error);
 
+/** Makes sure that the ledger of migrations exists: compacted, with one partition. As above. */
+int kafka_admin_create_migration(rd_kafka_t *rk, const struct config *config,
+                                 const struct kafka_names *names, int timeout_ms,
+                                 struct error *error);
+
+/**
+ * The number of partitions of an existing topic; 0: it does not exist; -1: no answer in time. With
+ * a consumer's handle, asking never creates it.
+ */
+int kafka_admin_count_partitions(rd_kafka_t *rk, const char *name, int timeout_ms);
+
 #endif

@@ -18,6 +18,11 @@
 #define MESSAGE_HEADER_SELF                                                                        \
     "self" /**< URL of the canonical topic, if fetched content names another than the topic */
 
+/* Of what was copied from another hub's Kafka, beside the above (client/migration/copy.h). */
+#define MESSAGE_HEADER_ORIGIN           "origin-topic" /**< Kafka topic there */
+#define MESSAGE_HEADER_ORIGIN_PARTITION "origin-partition"
+#define MESSAGE_HEADER_ORIGIN_OFFSET    "origin-offset"
+
 /* Of dead letters, beside the above (dispatcher/dead_letter.h). */
 #define DEAD_LETTER_HEADER_TOPIC     "topic"
 #define DEAD_LETTER_HEADER_CALLBACK  "callback"

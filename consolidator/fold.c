@@ -126,6 +126,18 @@ bool fold_may_change(const struct subscription_state *s, const char *owner, bool
            strcmp(s->owner, owner) == 0;
 }
 
+struct subscription_state *fold_new_subscription(const struct event *event)
+{
+    struct subscription_state *s = xcalloc(1, sizeof(*s));
+    id_subscription(event->topic, event->callback, s->id);
+    s->topic = xstrdup(event->topic);
+    s->callback = xstrdup(event->callback);
+    s->status = SUBSCRIPTION_REQUESTED;
+    s->method = -1;
+    s->created_at_ms = event->at_ms;
+    return s;
+}
+
 static enum fold_outcome on_requested(struct subscription_state **state, const struct event *event)
 {
     struct subscription_state *s = *state;
@@ -133,18 +145,8 @@ static enum fold_outcome on_requested(struct subscription_state **state, const s
         return FOLD_IGNORED;
     if (s && !fold_may_change(s, event->owner, event->by_operator))
         return FOLD_DENIED;
-    if (!s) {
-        s = xcalloc(1, sizeof(*s));
-        id_subscription(event->topic, event->callback, s->id);
-        s->topic = xstrdup(event->topic);
-        s->callback = xstrdup(event->callback);
-        if (s->status != SUBSCRIPTION_REQUESTED) /* what was given up is the former one's */
-            s->created_at_ms = s->pending[0].requested_at_ms;
-        s->status = SUBSCRIPTION_REQUESTED;
-        s->method = -1;
-        s->created_at_ms = event->at_ms;
-        *state = s;
-    }
+    if (!s)
+        s = *state = fold_new_subscription(event);
     pending_add(s, event);
     return FOLD_CHANGED;
 }
@@ -323,6 +325,8 @@ enum fold_outcome fold_subscription(struct subscription_state **state, const str
     if (event->type == EVENT_SUBSCRIPTION_REQUESTED ||
         event->type == EVENT_UNSUBSCRIPTION_REQUESTED)
         return on_requested(state, event);
+    if (event->type == EVENT_SUBSCRIPTION_IMPORTED)
+        return fold_imported(state, event, sequence);
     if (!*state)
         return FOLD_IGNORED;
     switch (event->type) {

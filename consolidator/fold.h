@@ -14,6 +14,8 @@
  *  - Only its owner or an operator changes a subscription; who it is first verified for is its
  * owner. A request of somebody else is denied. (The hub denies what its view shows; this holds when
  * the view was late.) Requests made without authentication pass, and leave the owner what it is.
+ *  - What is imported from another hub counts as verified there, and changes nothing of what is
+ * verified here (fold_import.c).
  *  - An operator's commands pause, resume, move and delete (fold_command.c).
  *  - An event that does not fit the state is ignored: events may come twice.
  */

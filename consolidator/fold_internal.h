@@ -3,6 +3,7 @@
  *   fold.c          requests, verifications, time, deliveries, topics
  *   fold_time.c     when time will do something
  *   fold_command.c  operators' commands
+ *   fold_import.c   subscriptions that another hub verified
  *   fold_ping.c     light pings
  */
 #ifndef WEBSUB_CONSOLIDATOR_FOLD_INTERNAL_H
@@ -34,6 +35,11 @@ void fold_clear_redeliveries(struct subscription_state *state);
 
 /** A ping, or what became of a fetch. */
 enum fold_outcome fold_ping(struct topic_state *state, const struct event *event, int64_t sequence);
+/** A new one, without any request yet. */
+struct subscription_state *fold_new_subscription(const struct event *event);
+/** A subscription that another hub verified; there may be a state. */
+enum fold_outcome fold_imported(struct subscription_state **state, const struct event *event,
+                                int64_t sequence);
 
 /** An operator's command; there is a state. */
 enum fold_outcome fold_command(struct subscription_state **state, const struct event *event,

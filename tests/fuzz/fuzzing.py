@@ -22,6 +22,7 @@ DICTIONARIES = {
     "state": "json",
     "delivery_report": "json",
     "jwk": "json",
+    "migration": "json",
     "form": "http",
     "url": "http",
 }

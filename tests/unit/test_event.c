@@ -60,6 +60,7 @@ static const struct {
                                           CALLBACK | REQUEST_ID | OFFSET},
     [EVENT_DELIVERY_LETTERS_SETTLED] = {"delivery.letters_settled", CALLBACK | OFFSET},
     [EVENT_SUBSCRIPTION_DELETE] = {"subscription.delete", CALLBACK | REQUEST_ID},
+    [EVENT_SUBSCRIPTION_IMPORTED] = {"subscription.imported", CALLBACK | LOCATION | LEASE | OFFSET},
 };
 
 static const struct {

@@ -159,6 +159,7 @@ static void test_every_event_in_every_status_while_nothing_waits(void **state)
             [EVENT_DELIVERY_REDELIVER_LETTERS] = "..AS..P",
             [EVENT_DELIVERY_LETTERS_SETTLED] = ".......",
             [EVENT_SUBSCRIPTION_DELETE] = ".EEEx.E",
+            [EVENT_SUBSCRIPTION_IMPORTED] = "AA.....",
         },
     };
     check_matrix(&matrix);
@@ -201,6 +202,7 @@ static void test_every_event_in_every_status_while_a_subscribe_request_waits(voi
             [EVENT_DELIVERY_REDELIVER_LETTERS] = "..AS..P",
             [EVENT_DELIVERY_LETTERS_SETTLED] = ".......",
             [EVENT_SUBSCRIPTION_DELETE] = ".EEEE.E",
+            [EVENT_SUBSCRIPTION_IMPORTED] = "AA.....",
         },
     };
     check_matrix(&matrix);
@@ -243,6 +245,7 @@ static void test_every_event_in_every_status_while_an_unsubscribe_request_waits(
             [EVENT_DELIVERY_REDELIVER_LETTERS] = "..AS..P",
             [EVENT_DELIVERY_LETTERS_SETTLED] = ".......",
             [EVENT_SUBSCRIPTION_DELETE] = ".EEEE.E",
+            [EVENT_SUBSCRIPTION_IMPORTED] = "AA.....",
         },
     };
     check_matrix(&matrix);

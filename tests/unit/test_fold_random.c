@@ -36,6 +36,8 @@ static char *random_request(const struct subscription_state *s)
 
 static enum event_type random_type(const struct subscription_state *s)
 {
+    if (!s && random_one_in(&source, 8))
+        return EVENT_SUBSCRIPTION_IMPORTED;
     if (!s || random_one_in(&source, 4))
         return random_one_in(&source, 4) ? EVENT_UNSUBSCRIPTION_REQUESTED
                                          : EVENT_SUBSCRIPTION_REQUESTED;
