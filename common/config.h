@@ -25,6 +25,7 @@
 
 #include "common/error.h"
 #include "common/log.h"
+#include "common/notice.h"
 #include "common/signature.h"
 
 struct string_list {
@@ -133,6 +134,17 @@ struct config {
         enum on_exhausted on_exhausted;
     } retry;
     struct {
+        bool enabled;
+        struct choice_list events; /**< of enum notice_type; never empty */
+        int64_t retention;
+        int64_t lapse_warning;
+        char *webhook_url;    /**< "": none */
+        char *webhook_secret; /**< secret */
+        int64_t webhook_timeout;
+        int64_t max_retry_interval;
+        int64_t give_up_after; /**< at most the retention */
+    } notices;
+    struct {
         struct choice_list mode; /**< of enum auth_mode; never empty */
         int64_t cache_time;
         char *jwks_url; /**< "": none */
@@ -190,6 +202,8 @@ void config_fini(struct config *config);
 
 /** Whether `mode` is one of auth.mode. */
 bool config_auth_has(const struct config *config, enum auth_mode mode);
+/** Whether notices of this type are to be written. */
+bool config_wants_notice(const struct config *config, enum notice_type type);
 
 /** Prints every key with type, default, bounds, environment variable and meaning, as a libconfig
  * file. */

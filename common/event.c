@@ -33,6 +33,7 @@ static const struct {
     [EVENT_SUBSCRIPTION_REFUSED] = {"subscription.refused", NEEDS_CALLBACK | NEEDS_REQUEST},
     [EVENT_UNSUBSCRIPTION_VERIFIED] = {"unsubscription.verified", NEEDS_CALLBACK | NEEDS_REQUEST},
     [EVENT_SUBSCRIPTION_DENIED] = {"subscription.denied", NEEDS_CALLBACK},
+    [EVENT_SUBSCRIPTION_LAPSING] = {"subscription.lapsing", NEEDS_CALLBACK | NEEDS_DEADLINE},
     [EVENT_SUBSCRIPTION_EXPIRED] = {"subscription.expired", NEEDS_CALLBACK | NEEDS_DEADLINE},
     [EVENT_SUBSCRIPTION_FORGOTTEN] = {"subscription.forgotten", NEEDS_CALLBACK | NEEDS_DEADLINE},
     [EVENT_DELIVERY_DETACHED] = {"delivery.detached", NEEDS_CALLBACK | NEEDS_OFFSET | NEEDS_BASE},

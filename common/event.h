@@ -6,10 +6,10 @@
  * so that fields can be added; a change of meaning takes a new type or a new "v".
  *
  * Writers: hub (registered … requested, and operators' commands), dispatcher (verified … gone),
- * consolidator (ended, expired, forgotten). The only reader is the consolidator, whose fold decides
- * what an event means for the state; an event that no longer fits the state (a late one from a
- * process that lost its partition) is ignored there, so writing one twice or too late is always
- * harmless.
+ * consolidator (ended, lapsing, expired, forgotten). The only reader is the consolidator, whose
+ * fold decides what an event means for the state; an event that no longer fits the state (a late
+ * one from a process that lost its partition) is ignored there, so writing one twice or too late is
+ * always harmless.
  *
  * Commands (resume, pause, move, redeliver, redeliver letters, delete): `request` is the command's
  * own id, by which one that comes twice in a row is known; owner and operator say who gives it. The
@@ -43,6 +43,7 @@ enum event_type {
     EVENT_SUBSCRIPTION_REFUSED,    /**< request, reason: not verified, nothing changes */
     EVENT_UNSUBSCRIPTION_VERIFIED, /**< request */
     EVENT_SUBSCRIPTION_DENIED,     /**< the notice of a subscription that the hub ended was sent */
+    EVENT_SUBSCRIPTION_LAPSING,    /**< deadline = the lease end that is near */
     EVENT_SUBSCRIPTION_EXPIRED,    /**< deadline = the lease end that passed */
     EVENT_SUBSCRIPTION_FORGOTTEN,  /**< deadline = the lease end whose resume window passed */
     EVENT_DELIVERY_DETACHED,       /**< offset, base: from now on the position is its own */

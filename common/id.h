@@ -20,6 +20,8 @@ void id_topic(const char *topic, char out[ID_HEX_SIZE]);
 
 /** UUID version 7 (RFC 9562, section 5.7): sorts by time of creation; 74 random bits. */
 void id_uuid7(char out[ID_UUID_SIZE]);
+/** UUID version 8 from the SHA-256 of `name`: the same name always gives the same. */
+void id_uuid8(const char *name, char out[ID_UUID_SIZE]);
 
 /** When an id of that form, as id_uuid7 writes it, was made; false: it is none. */
 bool id_uuid7_time(const char *id, int64_t *wall_ms);

@@ -33,6 +33,16 @@ static bool has_controller(rd_kafka_t *rk)
     return rd_kafka_controllerid(rk, CONTROLLER_WAIT_MS) >= 0;
 }
 
+/** Kafka always tells the id of its cluster, whatever becomes of its controller. */
+static bool is_mock(rd_kafka_t *rk)
+{
+    char *id = has_controller(rk) ? NULL : rd_kafka_clusterid(rk, CONTROLLER_WAIT_MS);
+    bool mock = !id && !has_controller(rk);
+    if (id)
+        rd_kafka_mem_free(rk, id);
+    return mock;
+}
+
 /** Number of partitions of an existing topic; 0: does not exist; -1: no answer. */
 static int partition_count(rd_kafka_t *rk, const char *name, int timeout_ms)
 {
@@ -230,8 +240,11 @@ static int ensure_all(rd_kafka_t *rk, const struct config *config, const struct 
         {names->status, partitions, "compact,delete", STATUS_RETENTION_MS, false,
          STATUS_SEGMENT_BYTES},
         {names->pool, (int)config->messages.pool_partitions, "delete", retention, true, 0},
+        /* The last one is only there where it is wanted. */
+        {names->notices, partitions, "delete", config->notices.retention, false, 0},
     };
-    for (size_t i = 0; i < sizeof(specs) / sizeof(specs[0]); i++) {
+    size_t count = sizeof(specs) / sizeof(specs[0]) - (config->notices.enabled ? 0 : 1);
+    for (size_t i = 0; i < count; i++) {
         if (partition_count(rk, specs[i].name, METADATA_MS) > 0)
             continue;
         if (ensure_topic(rk, config, &specs[i], REQUEST_MS, error) != 0)
@@ -274,9 +287,21 @@ static int check_all(rd_kafka_t *rk, const struct kafka_names *names, struct kaf
 {
     if (take_layout(rk, names, layout, error) != 0)
         return -1;
+    layout->is_mock = is_mock(rk);
     if (!has_controller(rk))
         return 0; /* an embedded broker: it has no settings to ask for */
     return check_cleanup_policies(rk, names, error);
+}
+
+static int check_notices(rd_kafka_t *rk, const struct kafka_names *names,
+                         struct kafka_layout *layout, struct error *error)
+{
+    int partitions = partition_count(rk, names->notices, REQUEST_MS);
+    if (partitions <= 0)
+        return error_set(error, ERROR_UNAVAILABLE, true, "Kafka does not tell of %s",
+                         names->notices);
+    layout->notices_partitions = partitions;
+    return has_controller(rk) ? check_cleanup_policy(rk, names->notices, "delete", error) : 0;
 }
 
 int kafka_admin_prepare(const struct config *config, const struct kafka_names *names,
@@ -292,6 +317,8 @@ int kafka_admin_prepare(const struct config *config, const struct kafka_names *n
         result = ensure_all(reach.rk, config, names, error);
         if (result == 0)
             result = check_all(reach.rk, names, layout, error);
+        if (result == 0 && config->notices.enabled)
+            result = check_notices(reach.rk, names, layout, error);
         if (result == 0 || !error->retriable || stop())
             break;
         log_warning("kafka.not_ready", LOG_STR("reason", error->message));

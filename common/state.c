@@ -89,6 +89,7 @@ char *state_encode_subscription(const struct subscription_state *s, size_t *leng
         json_put_integer(object, "verified_at", s->verified_at_ms);
         json_put_integer(object, "lease_seconds", s->lease_seconds);
         json_put_integer(object, "lease_end", s->lease_end_ms);
+        put_true(object, "warned", s->warned);
         json_put_integer(object, "offset", s->position.offset);
         json_put_integer(object, "set", s->position.set);
         json_put_integer(object, "base", s->position.base);
@@ -226,6 +227,7 @@ static struct subscription_state *decode_subscription(const json_t *object, stru
     s->verified_at_ms = json_take_bounded(object, "verified_at", RECORD_MAX_MS, problem);
     s->lease_seconds = json_take_bounded(object, "lease_seconds", RECORD_MAX_SECONDS, problem);
     s->lease_end_ms = json_take_bounded(object, "lease_end", RECORD_MAX_MS, problem);
+    s->warned = json_take_bool(object, "warned", problem);
     s->position.offset = json_take_bounded(object, "offset", INT64_MAX, problem);
     s->position.set = json_take_bounded(object, "set", INT64_MAX, problem);
     s->position.base = json_take_bounded(object, "base", INT64_MAX, problem);

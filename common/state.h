@@ -102,6 +102,7 @@ struct subscription_state {
     int64_t verified_at_ms;
     int64_t lease_seconds;
     int64_t lease_end_ms;
+    bool warned;     /**< that this lease is about to end */
     int64_t resumed; /**< event of the last operator's command to try again at once, 0: none */
     bool paused; /**< by an operator, until resumed; with LAPSED: it will be PAUSED when it is back
                   */

@@ -103,6 +103,7 @@ static enum fold_outcome end_subscription(struct subscription_state **state)
     memset(&s->position, 0, sizeof(s->position));
     s->method = -1;
     s->max_in_flight = 0;
+    s->warned = false;
     s->verified_at_ms = s->lease_seconds = s->lease_end_ms = s->resumed = 0;
     return FOLD_CHANGED;
 }
@@ -189,6 +190,7 @@ static enum fold_outcome on_verified(struct subscription_state *s, const struct 
     s->lease_seconds = request->lease_seconds;
     s->verified_at_ms = event->at_ms;
     s->lease_end_ms = event->at_ms + request->lease_seconds * 1000;
+    s->warned = false;
     s->status = s->paused ? SUBSCRIPTION_PAUSED : SUBSCRIPTION_ACTIVE;
     pending_remove_through(s, (size_t)index);
     return FOLD_CHANGED;
@@ -244,6 +246,14 @@ static enum fold_outcome on_topic_ended(struct subscription_state **state,
     }
     return fold_end_with_notice(state,
                                 event->reason ? event->reason : "the topic was deregistered");
+}
+
+static enum fold_outcome on_lapsing(struct subscription_state *s, const struct event *event)
+{
+    if (!fold_is_served(s) || s->lease_end_ms != event->deadline || s->warned)
+        return FOLD_IGNORED;
+    s->warned = true;
+    return FOLD_CHANGED;
 }
 
 static enum fold_outcome on_expired(struct subscription_state *s, const struct event *event)
@@ -325,6 +335,8 @@ enum fold_outcome fold_subscription(struct subscription_state **state, const str
         return (*state)->status == SUBSCRIPTION_ENDING ? end_subscription(state) : FOLD_IGNORED;
     case EVENT_TOPIC_ENDED:
         return on_topic_ended(state, event);
+    case EVENT_SUBSCRIPTION_LAPSING:
+        return on_lapsing(*state, event);
     case EVENT_SUBSCRIPTION_EXPIRED:
         return on_expired(*state, event);
     case EVENT_SUBSCRIPTION_FORGOTTEN:
@@ -370,22 +382,4 @@ enum fold_outcome fold_topic(struct topic_state **state, const struct event *eve
         return FOLD_REMOVED;
     }
     return FOLD_IGNORED;
-}
-
-int64_t fold_next_due(const struct subscription_state *state, int64_t resume_window_ms,
-                      enum event_type *type, int64_t *deadline)
-{
-    *deadline = state->lease_end_ms;
-    switch (state->status) {
-    case SUBSCRIPTION_ACTIVE:
-    case SUBSCRIPTION_SUSPENDED:
-    case SUBSCRIPTION_PAUSED:
-        *type = EVENT_SUBSCRIPTION_EXPIRED;
-        return state->lease_end_ms;
-    case SUBSCRIPTION_LAPSED:
-        *type = EVENT_SUBSCRIPTION_FORGOTTEN;
-        return state->lease_end_ms + resume_window_ms;
-    default:
-        return INT64_MAX;
-    }
 }

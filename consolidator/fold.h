@@ -42,11 +42,17 @@ enum fold_outcome fold_subscription(struct subscription_state **state, const str
  */
 enum fold_outcome fold_topic(struct topic_state **state, const struct event *event);
 
+/** How long after, and before, the end of a lease something is due. */
+struct fold_times {
+    int64_t resume_window_ms;
+    int64_t lapse_warning_ms; /**< 0: nobody wants to be warned */
+};
+
 /**
  * What time alone will do to a subscription: the wall-clock time at which the event `*type`
- * (expired or forgotten, with `*deadline`) is due, or INT64_MAX.
+ * (lapsing, expired or forgotten, with `*deadline`) is due, or INT64_MAX.
  */
-int64_t fold_next_due(const struct subscription_state *state, int64_t resume_window_ms,
+int64_t fold_next_due(const struct subscription_state *state, const struct fold_times *times,
                       enum event_type *type, int64_t *deadline);
 
 #endif

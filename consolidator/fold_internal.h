@@ -1,6 +1,7 @@
 /** Inside the fold: what its files share.
  *
  *   fold.c          requests, verifications, time, deliveries, topics
+ *   fold_time.c     when time will do something
  *   fold_command.c  operators' commands
  */
 #ifndef WEBSUB_CONSOLIDATOR_FOLD_INTERNAL_H

@@ -247,6 +247,10 @@ static bool bury(struct subscription *s, struct delivery *delivery, const char *
         .message = delivery->message,
         .reason = reason,
         .failures = s->failures,
+        .is_news = true,
+        .owner = s->owner,
+        .lease_end_ms = s->lease_end_ms,
+        .base = s->position.base,
     };
     delivery->letter = dead_letter_send(s->loop->dispatcher->dead_letters, s->loop, &contents,
                                         on_buried, delivery, &error);

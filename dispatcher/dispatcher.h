@@ -6,6 +6,7 @@
  *   catch-up readers  read ranges again for subscriptions that fell behind the tail
  *   delivery loops    subscriptions, timers, HTTP; a subscription belongs to the loop of its
  *                     callback's origin, so that connections and per-host limits need no locks
+ *   notice sender     a consumer of its own; notices to the operator's webhook, if there is one
  *
  * Threads talk by mailbox (mailbox.h). Messages are shared by reference; everything else has one
  * owner.
@@ -29,6 +30,7 @@
 struct attempts;
 struct control;
 struct dead_letters;
+struct notice_sender;
 struct status_reports;
 struct tail;
 struct catch_up;
@@ -38,6 +40,12 @@ struct dispatcher_metrics {
     struct counter *delivered;
     struct counter *failed[HTTP_REASON_COUNT];
     struct counter *dead_letters;
+    struct counter *notices_sent;
+    struct counter *notices_given_up;
+    struct counter *notices_malformed;
+    struct counter *notices_not_taken; /**< attempts */
+    struct counter *notices_refused;   /**< by Kafka */
+    struct gauge *notices_failing;     /**< partitions */
     struct counter *attempts_dropped;
     struct counter *reports_written;
     struct counter *reports_failed;
@@ -74,6 +82,7 @@ struct dispatcher {
     struct event_writer *events;
     struct attempts *attempts;
     struct dead_letters *dead_letters;
+    struct notice_sender *notice_sender; /**< NULL: there is no webhook */
     struct status_reports *reports;
     struct dispatcher_metrics metrics;
     atomic_int loop_count; /**< set once all are there */

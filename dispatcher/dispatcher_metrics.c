@@ -205,9 +205,29 @@ static void register_kafka(struct dispatcher *dispatcher, struct metrics *metric
                            read_catch_up_memory, dispatcher);
 }
 
+static void register_notices(struct dispatcher_metrics *m, struct metrics *metrics)
+{
+    m->notices_sent =
+        metrics_counter(metrics, "websub_dispatcher_webhook_notices_total",
+                        "Notices for the webhook, by what became of them", "outcome=\"taken\"");
+    m->notices_given_up = metrics_counter(metrics, "websub_dispatcher_webhook_notices_total", "",
+                                          "outcome=\"given_up\"");
+    m->notices_malformed = metrics_counter(metrics, "websub_dispatcher_webhook_notices_total", "",
+                                           "outcome=\"malformed\"");
+    m->notices_not_taken =
+        metrics_counter(metrics, "websub_dispatcher_webhook_failed_attempts_total",
+                        "Attempts to send a notice to the webhook that failed", NULL);
+    m->notices_failing =
+        metrics_gauge(metrics, "websub_dispatcher_webhook_failing_partitions",
+                      "Partitions of the notices topic whose next notice was not taken yet", NULL);
+    m->notices_refused = metrics_counter(metrics, "websub_dispatcher_notices_refused_total",
+                                         "Notices that Kafka refused", NULL);
+}
+
 void dispatcher_metrics_register(struct dispatcher *dispatcher, struct metrics *metrics)
 {
     register_deliveries(&dispatcher->metrics, metrics);
     register_subscriptions(dispatcher, metrics);
     register_kafka(dispatcher, metrics);
+    register_notices(&dispatcher->metrics, metrics);
 }

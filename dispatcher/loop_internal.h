@@ -69,6 +69,7 @@ struct subscription {
     struct loop *loop;
     char *callback;
     struct host *host; /**< of the callback */
+    char *owner;       /**< kept only for notices of dead letters; else NULL */
     char *secret;      /**< or NULL */
     bool locked;       /**< it has a secret, but we cannot decrypt it: nothing is sent */
     size_t secret_length;

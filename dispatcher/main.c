@@ -14,6 +14,7 @@
 #include "dispatcher/dead_letter.h"
 #include "dispatcher/dispatcher_metrics.h"
 #include "dispatcher/loop.h"
+#include "dispatcher/notice_sender.h"
 #include "dispatcher/status_reports.h"
 #include "dispatcher/tail.h"
 
@@ -38,6 +39,18 @@ static bool is_ready(void *context, const char **reason)
         return false;
     *reason = "taking over shards\n";
     return control_is_ready(front->dispatcher->control);
+}
+
+static void open_loops(struct dispatcher *dispatcher)
+{
+    int64_t wanted = dispatcher->config.dispatcher.loops;
+    if (wanted == 0)
+        wanted = sysconf(_SC_NPROCESSORS_ONLN);
+    if (wanted < 1 || wanted > MAX_LOOPS)
+        wanted = wanted < 1 ? 1 : MAX_LOOPS;
+    for (int i = 0; i < wanted; i++)
+        dispatcher->loops[i] = loop_new(dispatcher, i);
+    dispatcher->loop_count = (int)wanted;
 }
 
 static int open_dispatcher(struct dispatcher *dispatcher, struct error *error)
@@ -72,16 +85,13 @@ static int open_dispatcher(struct dispatcher *dispatcher, struct error *error)
     dispatcher->catch_up = catch_up_new(dispatcher, error);
     if (!dispatcher->catch_up)
         return -1;
-    int64_t wanted = config->dispatcher.loops;
-    if (wanted == 0)
-        wanted = sysconf(_SC_NPROCESSORS_ONLN);
-    if (wanted < 1 || wanted > MAX_LOOPS)
-        wanted = wanted < 1 ? 1 : MAX_LOOPS;
-    for (int i = 0; i < wanted; i++)
-        dispatcher->loops[i] = loop_new(dispatcher, i);
-    dispatcher->loop_count = (int)wanted;
+    open_loops(dispatcher);
     dispatcher->control = control_new(dispatcher, error);
-    return dispatcher->control ? 0 : -1;
+    if (!dispatcher->control)
+        return -1;
+    if (config->notices.webhook_url[0])
+        dispatcher->notice_sender = notice_sender_new(dispatcher, error);
+    return config->notices.webhook_url[0] && !dispatcher->notice_sender ? -1 : 0;
 }
 
 /**
@@ -91,8 +101,10 @@ static int open_dispatcher(struct dispatcher *dispatcher, struct error *error)
  */
 static void close_dispatcher(struct dispatcher *dispatcher)
 {
+    notice_sender_stop(dispatcher->notice_sender);
     if (dispatcher->control)
         control_stop(dispatcher->control);
+    notice_sender_free(dispatcher->notice_sender);
     if (dispatcher->tail)
         tail_stop(dispatcher->tail);
     if (dispatcher->catch_up)

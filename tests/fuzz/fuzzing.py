@@ -18,6 +18,7 @@ PREFIX = "fuzz_"
 # A target's dictionary is <target>.dict, or that of another:
 DICTIONARIES = {
     "event": "json",
+    "notice": "json",
     "state": "json",
     "delivery_report": "json",
     "jwk": "json",

@@ -18,13 +18,16 @@ from confluent_kafka.admin import (
 from harness import planted
 from harness.behaviours import answer
 from harness.certificates import Authority
+from harness.hub_client import HubClient
 from harness.kafka import KafkaBroker
 from harness.kafka_security import MutualTls, Plaintext, SaslSsl, as_items, as_setting
 from harness.kafka_view import KafkaView
 from harness.missed import MissedMessages, utc_now
+from harness.notices import NoticeReceiver, Notices
 from harness.paths import REPOSITORY
 from harness.program import KINDS, run_to_end
 from harness.settle import subscribe
+from harness.subscriber import Endpoint
 from harness.suite import Suite
 from harness.topics import new_topic
 from harness.wait import wait_for
@@ -278,7 +281,8 @@ def allow_what_is_documented(broker: KafkaBroker) -> None:
 def test_documented_acls_are_enough(acl_kafka, acl_security, tmp_path, subscriber):
     """For all that the programs ask Kafka: no answer is ever that something is not allowed."""
     allow_what_is_documented(acl_kafka)
-    settings = {
+    receiver = NoticeReceiver(planted.secret("webhook").encode())
+    settings = receiver.settings(planted.secret("webhook")) | {
         "WEBSUB_MESSAGES_DEDICATED_LIMIT": "1",
         "WEBSUB_RETRY_ON_EXHAUSTED": "dead-letter",
         "WEBSUB_RETRY_GIVE_UP_AFTER": "500ms",
@@ -301,6 +305,10 @@ def test_documented_acls_are_enough(acl_kafka, acl_security, tmp_path, subscribe
             lambda: view.record_counts(f"{PREFIX}dead-letters")[f"{PREFIX}dead-letters"], "a dead letter"
         )
         wait_for(lambda: view.record_counts(f"{PREFIX}attempts")[f"{PREFIX}attempts"], "an attempt on record")
+        dead_lettered = Notices(suite, view, topic, receiver)
+        dead_lettered.wait_written(endpoint, "dead_lettered")
+        dead_lettered.wait_taken(endpoint)
+        end_with_a_notice(hub, subscriber.endpoint(), suite, view, receiver)
         view.close()
         assert missed.messages(since) == [planted.payload().decode()]
         endpoint.on_delivery = answer(200)
@@ -317,6 +325,21 @@ def test_documented_acls_are_enough(acl_kafka, acl_security, tmp_path, subscribe
         for program in suite.programs.values():
             refused = [line for line in program.log_path.read_text().splitlines() if "uthoriz" in line]
             assert not refused, f"{program.name}: {refused[:5]}"
+    receiver.stop()
+
+
+def end_with_a_notice(
+    hub: HubClient, endpoint: Endpoint, suite: Suite, view: KafkaView, receiver: NoticeReceiver
+) -> None:
+    """One that the consolidator writes."""
+    topic = new_topic("gone")
+    hub.register(topic).check_accepted()
+    subscribe(hub, topic, endpoint)
+    endpoint.on_delivery = answer(410)
+    hub.publish(topic, planted.payload()).check_accepted()
+    notices = Notices(suite, view, topic, receiver)
+    notices.wait_written(endpoint, "gone")
+    notices.wait_taken(endpoint)
 
 
 def test_programs_that_may_do_nothing_say_so_and_go_on_once_they_may(

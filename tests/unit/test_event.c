@@ -38,6 +38,7 @@ static const struct {
     [EVENT_SUBSCRIPTION_REFUSED] = {"subscription.refused", CALLBACK | REQUEST_ID},
     [EVENT_UNSUBSCRIPTION_VERIFIED] = {"unsubscription.verified", CALLBACK | REQUEST_ID},
     [EVENT_SUBSCRIPTION_DENIED] = {"subscription.denied", CALLBACK},
+    [EVENT_SUBSCRIPTION_LAPSING] = {"subscription.lapsing", CALLBACK | DEADLINE},
     [EVENT_SUBSCRIPTION_EXPIRED] = {"subscription.expired", CALLBACK | DEADLINE},
     [EVENT_SUBSCRIPTION_FORGOTTEN] = {"subscription.forgotten", CALLBACK | DEADLINE},
     [EVENT_DELIVERY_DETACHED] = {"delivery.detached", CALLBACK | OFFSET | BASE},
@@ -358,6 +359,7 @@ static void test_values_out_of_range_are_refused(void **state)
         {EVENT_SUBSCRIPTION_REQUESTED, "method", "\"SHA256\""},
         {EVENT_SUBSCRIPTION_VERIFIED, "offset", "-1"},
         {EVENT_DELIVERY_GONE, "base", "-1"},
+        {EVENT_SUBSCRIPTION_LAPSING, "deadline", "-1"},
         {EVENT_SUBSCRIPTION_EXPIRED, "deadline", "-1"},
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {

@@ -66,6 +66,7 @@ static struct subscription_state sample(int status)
     s.verified_at_ms = 1700000000777;
     s.lease_seconds = 86400;
     s.lease_end_ms = 1700086400777;
+    s.warned = status == SUBSCRIPTION_SUSPENDED;
     s.location = (struct location){TEXT(KAFKA), 3};
     s.position = (struct position){123456789012, 99, 42, status == SUBSCRIPTION_SUSPENDED};
     if (status == SUBSCRIPTION_SUSPENDED || status == SUBSCRIPTION_ENDING)
@@ -133,6 +134,7 @@ static void assert_same(const struct subscription_state *a, const struct subscri
     assert_int_equal(a->verified_at_ms, b->verified_at_ms);
     assert_int_equal(a->lease_seconds, b->lease_seconds);
     assert_int_equal(a->lease_end_ms, b->lease_end_ms);
+    assert_int_equal(a->warned, b->warned);
     assert_int_equal(a->resumed, b->resumed);
     assert_int_equal(a->paused, b->paused);
     assert_int_equal(a->paused_at_ms, b->paused_at_ms);
