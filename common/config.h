@@ -95,6 +95,7 @@ struct config {
         bool catalog;    /**< whether subscriptions are kept in memory, for questions about them */
         bool console;    /**< whether /console/ is served */
         int64_t readers; /**< threads that read messages on demand */
+        int64_t lag_interval; /**< between two looks at how far behind subscriptions are */
         int64_t view_timeout; /**< bound on waiting for the view to catch up */
     } hub;
     struct {
@@ -107,7 +108,8 @@ struct config {
     struct {
         char *listen_address;
         int64_t port;
-        int64_t loops; /**< 0: one per core */
+        char *instance_id; /**< after loading: never empty; default as the consolidator's */
+        int64_t loops;     /**< 0: one per core */
         int64_t catch_up_readers;
         int64_t max_in_flight;
         int64_t max_in_flight_limit;
@@ -122,6 +124,8 @@ struct config {
         int64_t detach_after;
         int64_t memory_budget_bytes;
         int64_t shutdown_grace;
+        int64_t status_interval;
+        int64_t status_interval_healthy;
     } dispatcher;
     struct {
         int64_t min_interval;

@@ -180,15 +180,15 @@ static void settle_public_url(struct config *config)
     free(given);
 }
 
-static void settle_instance_id(struct config *config)
+static void settle_instance_id(char **id, int64_t port)
 {
-    if (config->consolidator.instance_id[0])
+    if ((*id)[0])
         return;
     char host[HOST_NAME_MAX + 1] = "";
     if (gethostname(host, sizeof(host) - 1) != 0 || !host[0])
         memcpy(host, "localhost", sizeof("localhost"));
-    free(config->consolidator.instance_id);
-    config->consolidator.instance_id = xasprintf("%s-%" PRId64, host, config->consolidator.port);
+    free(*id);
+    *id = xasprintf("%s-%" PRId64, host, port);
 }
 
 bool config_auth_has(const struct config *config, enum auth_mode mode)
@@ -205,6 +205,8 @@ int config_settle(struct config_loading *loading)
         check_replication(loading) != 0 || check_tls(loading) != 0 || check_auth(loading) != 0)
         return -1;
     settle_public_url(loading->config);
-    settle_instance_id(loading->config);
+    struct config *config = loading->config;
+    settle_instance_id(&config->consolidator.instance_id, config->consolidator.port);
+    settle_instance_id(&config->dispatcher.instance_id, config->dispatcher.port);
     return 0;
 }

@@ -134,7 +134,7 @@ const struct config_entry config_table[] = {
     INTEGER(hub, lease_seconds_max, 1, TEN_YEARS_S, "2592000",
             "Longest lease in seconds; a subscriber that asks for more gets this (30 days)."),
     BOOLEAN(hub, catalog, "true",
-            "Whether the hub keeps all subscriptions in memory (about 300 bytes each) and answers questions "
+            "Whether the hub keeps all subscriptions in memory (about 400 bytes each) and answers questions "
             "about them. Where authentication is on it always keeps them."),
     BOOLEAN(hub, console, "true",
             "Whether the page for operators is at /console/. It is the same for everybody; what it shows comes "
@@ -142,6 +142,9 @@ const struct config_entry config_table[] = {
     INTEGER(hub, readers, 1, 64, "2",
             "Threads that read messages from Kafka on demand, for questions about missed messages: so many "
             "are answered at the same time. Others wait, a few; 503 beyond."),
+    DURATION(hub, lag_interval, 100, 10 * MINUTE, "5s",
+             "How often the hub asks Kafka how far behind the subscriptions are, all together in a few "
+             "requests."),
     DURATION(hub, view_timeout, 0, MINUTE, "5s",
              "Bound on waiting until the view of topics and subscriptions has caught up with what was "
              "just written."),
@@ -160,6 +163,9 @@ const struct config_entry config_table[] = {
     ADDRESS(dispatcher, listen_address, "127.0.0.1",
             "Address to listen on, for health and metrics."),
     INTEGER(dispatcher, port, 1, 65535, "9193", "Port to listen on."),
+    TEXT(dispatcher, instance_id, 0, 200, "",
+         "Name of this instance in its reports, the same after a restart and different from all "
+         "others. Empty: \"<host name>-<port>\"."),
     INTEGER(dispatcher, loops, 0, 1024, "0", "Threads that deliver; 0: one for each core."),
     INTEGER(dispatcher, catch_up_readers, 1, 64, "2",
             "Readers for subscriptions that are behind the others."),
@@ -191,6 +197,11 @@ const struct config_entry config_table[] = {
          "Bytes of messages held in memory; reading pauses when they are used up."),
     DURATION(dispatcher, shutdown_grace, 0, 10 * MINUTE, "10s",
              "Bound on finishing deliveries that are under way when told to stop."),
+    DURATION(dispatcher, status_interval, 100, HOUR, "5s",
+             "How often the status topic is told, for operators, of subscriptions that changed and "
+             "are behind, failing, suspended or paused, and of the dispatcher itself."),
+    DURATION(dispatcher, status_interval_healthy, 100, DAY, "1m",
+             "The same for subscriptions to which deliveries succeed."),
 
     DURATION(retry, min_interval, 1, HOUR, "500ms",
              "Pause before the first repetition of a failed delivery; it doubles with each failure."),

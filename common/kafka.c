@@ -13,6 +13,7 @@ void kafka_names_init(struct kafka_names *names, const struct config *config)
     names->state = xasprintf("%sstate", prefix);
     names->dead_letters = xasprintf("%sdead-letters", prefix);
     names->attempts = xasprintf("%sattempts", prefix);
+    names->status = xasprintf("%sstatus", prefix);
     names->pool = xasprintf("%smessages-pool", prefix);
     names->messages_prefix = xasprintf("%smessages-", prefix);
     names->group_consolidator = xasprintf("%sconsolidator", prefix);
@@ -26,6 +27,7 @@ void kafka_names_fini(struct kafka_names *names)
     free(names->state);
     free(names->dead_letters);
     free(names->attempts);
+    free(names->status);
     free(names->pool);
     free(names->messages_prefix);
     free(names->group_consolidator);

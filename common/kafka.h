@@ -21,6 +21,7 @@ struct kafka_names {
     char *state;
     char *dead_letters;
     char *attempts;
+    char *status;          /**< reports of the dispatchers (delivery_report.h) */
     char *pool;            /**< the message topic that pooled WebSub topics share */
     char *messages_prefix; /**< of dedicated message topics */
     char *group_consolidator;

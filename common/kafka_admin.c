@@ -15,12 +15,19 @@ struct topic_spec {
     const char *name;
     int partitions;
     const char *cleanup_policy;
-    int64_t retention_ms; /**< -1: none */
-    bool messages;        /**< holds bodies: must take the largest one that the hub accepts */
+    int64_t retention_ms;  /**< -1: none */
+    bool messages;         /**< holds bodies: must take the largest one that the hub accepts */
+    int64_t segment_bytes; /**< 0: as the broker wants it */
 };
 
 /* Key, headers and framing around a body. */
 enum { RECORD_OVERHEAD = 64 << 10 };
+
+/* Nothing decides by a report, and a subscription that has none for so long has ended or idles. */
+#define STATUS_RETENTION_MS (7LL * 24 * 3600 * 1000)
+/* The last segment of a partition is never compacted, and every hub reads all of it at its start.
+ */
+enum { STATUS_SEGMENT_BYTES = 4 << 20 };
 
 static bool has_controller(rd_kafka_t *rk)
 {
@@ -72,6 +79,8 @@ static rd_kafka_NewTopic_t *new_topic(const struct config *config, const struct 
         set_topic_config(topic, "retention.ms", spec->retention_ms);
     if (spec->messages)
         set_topic_config(topic, "max.message.bytes", config->hub.max_body_bytes + RECORD_OVERHEAD);
+    if (spec->segment_bytes > 0)
+        set_topic_config(topic, "segment.bytes", spec->segment_bytes);
     if (config->kafka.min_insync_replicas > 0)
         set_topic_config(topic, "min.insync.replicas", config->kafka.min_insync_replicas);
     return topic;
@@ -146,7 +155,7 @@ static int ensure_topic(rd_kafka_t *rk, const struct config *config, const struc
 int kafka_admin_create_messages(rd_kafka_t *rk, const struct config *config, const char *name,
                                 int timeout_ms, struct error *error)
 {
-    const struct topic_spec spec = {name, 1, "delete", config->messages.retention, true};
+    const struct topic_spec spec = {name, 1, "delete", config->messages.retention, true, 0};
     return ensure_topic(rk, config, &spec, timeout_ms, error);
 }
 
@@ -176,7 +185,14 @@ static char *topic_setting(rd_kafka_t *rk, const char *topic, const char *name)
     return value;
 }
 
-static int check_cleanup_policy(rd_kafka_t *rk, const char *topic, bool compacted,
+/** Kafka tells the two of "compact,delete" in the order in which they were set. */
+static bool same_policy(const char *found, const char *wanted)
+{
+    return strcmp(found, wanted) == 0 ||
+           (strcmp(wanted, "compact,delete") == 0 && strcmp(found, "delete,compact") == 0);
+}
+
+static int check_cleanup_policy(rd_kafka_t *rk, const char *topic, const char *wanted,
                                 struct error *error)
 {
     char *policy = topic_setting(rk, topic, "cleanup.policy");
@@ -184,28 +200,37 @@ static int check_cleanup_policy(rd_kafka_t *rk, const char *topic, bool compacte
     if (!policy)
         log_warning("kafka.topic_unchecked", LOG_STR("topic", topic),
                     LOG_STR("reason", "the broker did not tell its settings"));
-    /* "compact,delete" would forget subscriptions by age as well: only pure compaction will do. */
-    else if (strcmp(policy, compacted ? "compact" : "delete") != 0)
+    else if (!same_policy(policy, wanted))
         result = error_set(error, ERROR_CONFIG, false,
                            "the Kafka topic %s has cleanup.policy=%s, but must have %s", topic,
-                           policy, compacted ? "compact" : "delete");
+                           policy, wanted);
     free(policy);
     return result;
+}
+
+static int check_cleanup_policies(rd_kafka_t *rk, const struct kafka_names *names,
+                                  struct error *error)
+{
+    /* "compact,delete" would forget subscriptions by age as well: only pure compaction will do. */
+    if (check_cleanup_policy(rk, names->state, "compact", error) != 0 ||
+        check_cleanup_policy(rk, names->events, "delete", error) != 0)
+        return -1;
+    return check_cleanup_policy(rk, names->status, "compact,delete", error);
 }
 
 static int ensure_all(rd_kafka_t *rk, const struct config *config, const struct kafka_names *names,
                       struct error *error)
 {
+    const int partitions = (int)config->kafka.partitions;
+    const int64_t retention = config->messages.retention;
     const struct topic_spec specs[] = {
-        {names->events, (int)config->kafka.partitions, "delete", config->kafka.events_retention,
-         false},
-        {names->state, (int)config->kafka.partitions, "compact", -1, false},
-        {names->dead_letters, (int)config->kafka.partitions, "delete", config->messages.retention,
-         true},
-        {names->attempts, (int)config->kafka.partitions, "delete", config->messages.retention,
-         false},
-        {names->pool, (int)config->messages.pool_partitions, "delete", config->messages.retention,
-         true},
+        {names->events, partitions, "delete", config->kafka.events_retention, false, 0},
+        {names->state, partitions, "compact", -1, false, 0},
+        {names->dead_letters, partitions, "delete", retention, true, 0},
+        {names->attempts, partitions, "delete", retention, false, 0},
+        {names->status, partitions, "compact,delete", STATUS_RETENTION_MS, false,
+         STATUS_SEGMENT_BYTES},
+        {names->pool, (int)config->messages.pool_partitions, "delete", retention, true, 0},
     };
     for (size_t i = 0; i < sizeof(specs) / sizeof(specs[0]); i++) {
         if (partition_count(rk, specs[i].name, METADATA_MS) > 0)
@@ -216,32 +241,43 @@ static int ensure_all(rd_kafka_t *rk, const struct config *config, const struct 
     return 0;
 }
 
-static int check_all(rd_kafka_t *rk, const struct kafka_names *names, struct kafka_layout *layout,
-                     struct error *error)
+static int take_layout(rd_kafka_t *rk, const struct kafka_names *names, struct kafka_layout *layout,
+                       struct error *error)
 {
-    int events = partition_count(rk, names->events, REQUEST_MS);
-    int state = partition_count(rk, names->state, REQUEST_MS);
-    int pool = partition_count(rk, names->pool, REQUEST_MS);
-    int attempts = partition_count(rk, names->attempts, REQUEST_MS);
-    int dead_letters = partition_count(rk, names->dead_letters, REQUEST_MS);
-    if (events <= 0 || state <= 0 || pool <= 0 || attempts <= 0 || dead_letters <= 0)
-        return error_set(error, ERROR_UNAVAILABLE, true,
-                         "Kafka does not tell of all of %s, %s, %s, %s and %s", names->events,
-                         names->state, names->pool, names->attempts, names->dead_letters);
-    if (events != state)
+    int events = 0;
+    const struct {
+        const char *name;
+        int32_t *count;
+    } topics[] = {
+        {names->events, &events},
+        {names->state, &layout->partitions},
+        {names->pool, &layout->pool_partitions},
+        {names->attempts, &layout->attempts_partitions},
+        {names->dead_letters, &layout->dead_letters_partitions},
+        {names->status, &layout->status_partitions},
+    };
+    for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]); i++) {
+        *topics[i].count = partition_count(rk, topics[i].name, REQUEST_MS);
+        if (*topics[i].count <= 0)
+            return error_set(error, ERROR_UNAVAILABLE, true, "Kafka does not tell of the topic %s",
+                             topics[i].name);
+    }
+    if (events != layout->partitions)
         return error_set(error, ERROR_CONFIG, false,
                          "the Kafka topics %s and %s must have equally many partitions, but have "
                          "%d and %d",
-                         names->events, names->state, events, state);
-    layout->partitions = events;
-    layout->pool_partitions = pool;
-    layout->attempts_partitions = attempts;
-    layout->dead_letters_partitions = dead_letters;
+                         names->events, names->state, events, layout->partitions);
+    return 0;
+}
+
+static int check_all(rd_kafka_t *rk, const struct kafka_names *names, struct kafka_layout *layout,
+                     struct error *error)
+{
+    if (take_layout(rk, names, layout, error) != 0)
+        return -1;
     if (!has_controller(rk))
         return 0; /* an embedded broker: it has no settings to ask for */
-    if (check_cleanup_policy(rk, names->state, true, error) != 0)
-        return -1;
-    return check_cleanup_policy(rk, names->events, false, error);
+    return check_cleanup_policies(rk, names, error);
 }
 
 int kafka_admin_prepare(const struct config *config, const struct kafka_names *names,

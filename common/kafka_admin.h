@@ -11,12 +11,14 @@ struct kafka_layout {
     int32_t pool_partitions; /**< of the pooled message topic */
     int32_t attempts_partitions;
     int32_t dead_letters_partitions;
+    int32_t status_partitions;
 };
 
 /**
  * Waits for a broker to answer (logs "kafka.waiting" meanwhile), creates what is missing of the
- * fixed topics (events, state, dead letters, attempts, pool), and checks what exists: events and
- * state have the same number of partitions, state is compacted, events are not (else ERROR_CONFIG).
+ * fixed topics (events, state, dead letters, attempts, status, pool), and checks what exists:
+ * events and state have the same number of partitions, state is compacted, events are not, status
+ * both forgets and is compacted (else ERROR_CONFIG).
  *
  * A broker that cannot create topics (no controller: an embedded one) is expected to have them, or
  * to make them when they are asked for.

@@ -49,6 +49,10 @@ static inline void counter_add(struct counter *counter, uint64_t n)
 {
     atomic_fetch_add_explicit(&counter->value, n, memory_order_relaxed);
 }
+static inline uint64_t counter_value(const struct counter *counter)
+{
+    return atomic_load_explicit(&counter->value, memory_order_relaxed);
+}
 static inline void gauge_set(struct gauge *gauge, int64_t value)
 {
     atomic_store_explicit(&gauge->value, value, memory_order_relaxed);
@@ -56,6 +60,10 @@ static inline void gauge_set(struct gauge *gauge, int64_t value)
 static inline void gauge_add(struct gauge *gauge, int64_t n)
 {
     atomic_fetch_add_explicit(&gauge->value, n, memory_order_relaxed);
+}
+static inline int64_t gauge_value(const struct gauge *gauge)
+{
+    return atomic_load_explicit(&gauge->value, memory_order_relaxed);
 }
 void histogram_observe(struct histogram *histogram, int64_t microseconds);
 

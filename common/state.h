@@ -46,6 +46,7 @@ enum subscription_status {
     SUBSCRIPTION_ENDING,    /**< the hub ended it: the denial notice is to be sent */
     SUBSCRIPTION_PAUSED,    /**< active, but an operator wants nothing to be sent */
 };
+enum { SUBSCRIPTION_STATUS_COUNT = SUBSCRIPTION_PAUSED + 1 };
 
 struct pending_request {
     char request_id[ID_UUID_SIZE];

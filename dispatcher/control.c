@@ -150,6 +150,10 @@ static void run_timers(struct control *control)
         commits_collect(control);
         control->next_collect_ms = now + config->dispatcher.commit_interval;
     }
+    if (now >= control->next_report_ms) {
+        own_report_send(control);
+        control->next_report_ms = now + config->dispatcher.status_interval;
+    }
 }
 
 static void *control_main(void *context)
@@ -171,6 +175,8 @@ static void *control_main(void *context)
     deadline = clock_monotonic_ms() + CLOSE_MS;
     while (!rd_kafka_consumer_closed(control->rk) && clock_monotonic_ms() < deadline)
         serve(control, POLL_MS);
+    if (!atomic_load(&control->dead))
+        own_report_end(control); /* one that failed is missed */
     control->closed = true;
     return NULL;
 }
@@ -240,6 +246,7 @@ struct control *control_new(struct dispatcher *dispatcher, struct error *error)
 {
     struct control *control = xcalloc(1, sizeof(*control));
     control->dispatcher = dispatcher;
+    control->started_ms = clock_wall_ms();
     control->shard_count = dispatcher->layout.partitions;
     control->shards = xcalloc((size_t)control->shard_count, sizeof(*control->shards));
     mailbox_init(&control->mailbox, wake, control);

@@ -5,6 +5,7 @@
  *   takeover.c     from being assigned a shard to serving it
  *   handover.c     from being asked for a shard to having given it back
  *   commits.c      positions from the loops to the shards' groups
+ *   own_report.c   what the dispatcher reports of itself
  *   membership.c   whether this process still is a member of the group: the fence
  */
 #ifndef WEBSUB_DISPATCHER_CONTROL_INTERNAL_H
@@ -36,6 +37,8 @@ struct control {
     bool collecting;
     int64_t next_collect_ms;
     int64_t next_check_ms;
+    int64_t next_report_ms;
+    int64_t started_ms; /* wall clock */
     bool checking;
     bool closed; /* the thread has ended, or is about to */
 
@@ -70,6 +73,11 @@ void handover_release(struct control *control);
 void handover_continue(struct control *control, int64_t now);
 /** Gives them back now: what librdkafka waits for. */
 void handover_finish(struct control *control);
+
+/* own_report.c */
+void own_report_send(struct control *control);
+/** Takes the report back. */
+void own_report_end(struct control *control);
 
 /* commits.c */
 /** Asks the loops for their positions, and commits what they answer. */

@@ -165,8 +165,10 @@ static void confirm(struct subscription *s, struct delivery *delivery)
     subscription_forget_failures(s);
     delivery->state = DELIVERY_CONFIRMED;
     s->open_deliveries--;
-    while (s->deliveries && s->deliveries->state == DELIVERY_CONFIRMED)
+    while (s->deliveries && s->deliveries->state == DELIVERY_CONFIRMED) {
+        s->oldest_published_ms = s->deliveries->message->published_at_ms;
         release(s->deliveries);
+    }
     subscription_pump(s);
 }
 
@@ -180,9 +182,10 @@ static void on_recovered(struct subscription *s)
 static void on_success(struct subscription *s, struct delivery *delivery)
 {
     struct dispatcher_metrics *metrics = &s->loop->dispatcher->metrics;
+    int64_t now = clock_wall_ms();
     counter_add(metrics->delivered, 1);
-    histogram_observe(metrics->latency,
-                      (clock_wall_ms() - delivery->message->published_at_ms) * 1000);
+    histogram_observe(metrics->latency, (now - delivery->message->published_at_ms) * 1000);
+    report_success(s, now);
     if (s->failures > 0)
         on_recovered(s);
     if (s->status == SUBSCRIPTION_SUSPENDED)
@@ -229,6 +232,7 @@ static void on_buried(void *context, bool written)
                 LOG_STR("message", delivery->message->id));
     counter_add(s->loop->dispatcher->metrics.dead_letters, 1);
     record_change(s, ATTEMPT_DEAD_LETTERED, NULL);
+    report_change(s);
     confirm(s, delivery);
 }
 
@@ -307,6 +311,7 @@ static int64_t note_failure(struct subscription *s, struct delivery *delivery,
         .retry_in_ms = pause,
     };
     record(s, &attempt);
+    report_failure(s, result);
     return pause;
 }
 

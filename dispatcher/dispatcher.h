@@ -29,6 +29,7 @@
 struct attempts;
 struct control;
 struct dead_letters;
+struct status_reports;
 struct tail;
 struct catch_up;
 struct loop;
@@ -38,6 +39,9 @@ struct dispatcher_metrics {
     struct counter *failed[HTTP_REASON_COUNT];
     struct counter *dead_letters;
     struct counter *attempts_dropped;
+    struct counter *reports_written;
+    struct counter *reports_failed;
+    struct counter *sweeps_cut;
     struct counter *pauses; /**< of reading a partition, for want of memory */
     struct counter *gone;
     struct counter *verified;
@@ -70,6 +74,7 @@ struct dispatcher {
     struct event_writer *events;
     struct attempts *attempts;
     struct dead_letters *dead_letters;
+    struct status_reports *reports;
     struct dispatcher_metrics metrics;
     atomic_int loop_count; /**< set once all are there */
     struct loop *loops[MAX_LOOPS];

@@ -187,6 +187,13 @@ static void register_kafka(struct dispatcher *dispatcher, struct metrics *metric
     m->attempts_dropped =
         metrics_counter(metrics, "websub_dispatcher_attempts_dropped_total",
                         "Records for the attempts topic that Kafka was too slow for", NULL);
+    m->reports_written =
+        metrics_counter(metrics, "websub_dispatcher_status_reports_total",
+                        "Records for the status topic, by outcome", "outcome=\"written\"");
+    m->reports_failed = metrics_counter(metrics, "websub_dispatcher_status_reports_total", "",
+                                        "outcome=\"failed\"");
+    m->sweeps_cut = metrics_counter(metrics, "websub_dispatcher_status_sweeps_cut_total",
+                                    "Sweeps that left reports to the next one", NULL);
     m->pauses = metrics_counter(metrics, "websub_dispatcher_pauses_total",
                                 "Pauses in reading a message partition, for want of memory", NULL);
     m->catch_up_waiting = metrics_gauge(metrics, "websub_dispatcher_catch_up_waiting",

@@ -289,6 +289,7 @@ struct loop *loop_new(struct dispatcher *dispatcher, int index)
     uv_timer_init(&loop->uv, &loop->tick);
     loop->tick.data = loop;
     uv_timer_start(&loop->tick, on_tick, TICK_MS, TICK_MS);
+    report_sweep_start(loop);
     mailbox_init(&loop->mailbox, wake, loop);
     const struct http_client_options options = {
         .loop = &loop->uv,
@@ -319,6 +320,7 @@ static void run_stop(struct task *task, void *owner)
     http_client_free(loop->http);
     uv_close((uv_handle_t *)&loop->wake, NULL);
     uv_close((uv_handle_t *)&loop->tick, NULL);
+    uv_close((uv_handle_t *)&loop->sweep, NULL);
 }
 
 void loop_stop(struct loop *loop)

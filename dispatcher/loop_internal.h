@@ -10,6 +10,7 @@
  *   delivery_request.c  the request itself
  *   redelivery.c    messages that an operator wants delivered once more
  *   dead_letter.c   one that is given up by policy
+ *   report_sweep.c  what operators are to see of subscriptions
  *   coverage.c      what the shard's offset may pass
  *   verification.c  intent and denial
  */
@@ -23,6 +24,7 @@
 #include "dispatcher/catch_up.h"
 #include "dispatcher/loop.h"
 #include "dispatcher/loop_stats.h"
+#include "dispatcher/report_queue.h"
 #include "dispatcher/topic_log.h"
 
 /** How far the tail reader has fed one message partition to this loop. */
@@ -51,6 +53,14 @@ struct coverage {
 
 struct delivery;
 struct redeliveries;
+
+/** The last ones of each kind, of what is delivered in order. Wall clock ms, 0: not known. */
+struct last_outcomes {
+    int64_t success_ms;
+    int64_t failure_ms;
+    uint16_t status; /**< of the failure's answer; 0: there was none */
+    uint8_t reason;  /**< enum http_reason */
+};
 
 struct subscription {
     char id[ID_HEX_SIZE];
@@ -87,8 +97,10 @@ struct subscription {
     int open_deliveries; /**< not confirmed yet */
     unsigned failures;   /**< in a row */
     int64_t failing_since_ms;
-    int64_t oldest_published_ms; /**< wall clock: of the oldest message that it let go of */
-    uv_timer_t *retry;           /**< while waiting to try again */
+    /** Wall clock: its oldest message, if not in memory, was published then or later; 0: unknown.
+     */
+    int64_t oldest_published_ms;
+    uv_timer_t *retry; /**< while waiting to try again */
 
     struct redeliveries *redeliveries; /**< what an operator wants once more, or NULL */
 
@@ -102,6 +114,8 @@ struct subscription {
     int64_t event_sent_ms; /**< an event about it is under way since; 0: none */
     bool is_restless;
     struct subscription *restless_previous, *restless_next;
+    struct report_mark report;
+    struct last_outcomes outcomes;
     UT_hash_handle hh;
 };
 
@@ -121,6 +135,8 @@ struct loop {
     struct subscription *subscriptions;
     struct subscription *restless; /**< those that the tick is for */
     unsigned tick_events_left;     /**< position events that this tick may still write */
+    struct report_queue reports;
+    uv_timer_t sweep; /**< for them */
     struct loop_stats stats;
     struct partition_progress *progress; /**< by partition */
     struct coverage *coverage;
@@ -144,6 +160,11 @@ void subscription_pump(struct subscription *subscription);
 int64_t subscription_position(const struct subscription *subscription);
 /** The same, further on if all that follows up to the end of what was read is for others. */
 int64_t subscription_standing(const struct subscription *subscription);
+/** Wall clock ms: when its oldest unconfirmed message was published, as far as is known; 0:
+ * unknown. */
+int64_t subscription_oldest_published(const struct subscription *subscription);
+/** Wall clock ms; 0: it waits for no other attempt. */
+int64_t subscription_next_attempt(const struct subscription *subscription);
 /** Whether it may be given messages now. */
 bool subscription_may_deliver(const struct subscription *subscription);
 /** As if the last attempt had succeeded. */
@@ -222,6 +243,18 @@ void coverage_set_behind(struct subscription *subscription, bool behind);
 /** Adds this loop's positions to `collection`; of one shard, or of all (-1). */
 void coverage_collect(struct loop *loop, int32_t shard, struct collection *collection);
 void coverage_fini(struct loop *loop);
+
+/* report_sweep.c */
+/** One of its messages was confirmed, at `now_ms` (wall clock). */
+void report_success(struct subscription *subscription, int64_t now_ms);
+void report_failure(struct subscription *subscription, const struct http_result *result);
+/** Something else that operators are to see changed. */
+void report_change(struct subscription *subscription);
+/** Once a second while it is behind: notices that it has been so for too long. */
+void report_tick(struct subscription *subscription);
+/** Before its shard goes to another owner, who does not know of it: what was not reported yet. */
+void report_last_news(struct subscription *subscription);
+void report_sweep_start(struct loop *loop);
 
 /* loop.c */
 struct topic_log *loop_log(struct loop *loop, struct channel *channel, int64_t from);

@@ -180,6 +180,7 @@ static void run_release(struct task *task, void *owner)
             continue;
         if (subscription_standing(subscription) > resume_of(subscription, release))
             subscription_tell(subscription, EVENT_DELIVERY_PROGRESSED, NULL);
+        report_last_news(subscription);
         subscription_free(subscription);
     }
     if (atomic_fetch_sub(&release->waiting, 1) == 1)

@@ -11,21 +11,13 @@ static enum subscription_health health_of(const struct subscription *s)
     return s->failures > 0 ? HEALTH_FAILING : HEALTH_HEALTHY;
 }
 
-/** When the oldest message that it has not confirmed was published, as far as is known; 0: unknown.
- */
-static int64_t oldest_published(const struct subscription *s)
-{
-    const struct message *oldest = s->deliveries ? delivery_oldest(s) : source_peek(s);
-    return oldest ? oldest->published_at_ms : s->oldest_published_ms;
-}
-
 void loop_census_count(struct loop_census *census, const struct subscription *s)
 {
     enum subscription_health health = health_of(s);
     census->detached += s->position.detached;
     if (!s->is_behind || s->status == SUBSCRIPTION_LAPSED || s->status == SUBSCRIPTION_ENDING)
         return;
-    int64_t published = oldest_published(s);
+    int64_t published = subscription_oldest_published(s);
     census->by_health[health]++;
     census->backlog[health] += s->open_deliveries + source_backlog(s);
     if (published > 0 && (census->oldest[health] == 0 || published < census->oldest[health]))

@@ -14,6 +14,7 @@
 #include "dispatcher/dead_letter.h"
 #include "dispatcher/dispatcher_metrics.h"
 #include "dispatcher/loop.h"
+#include "dispatcher/status_reports.h"
 #include "dispatcher/tail.h"
 
 enum { WATCH_MS = 1000, FLUSH_MS = 3000 };
@@ -62,6 +63,9 @@ static int open_dispatcher(struct dispatcher *dispatcher, struct error *error)
     dispatcher->dead_letters = dead_letters_new(dispatcher, error);
     if (!dispatcher->dead_letters)
         return -1;
+    dispatcher->reports = status_reports_new(dispatcher, error);
+    if (!dispatcher->reports)
+        return -1;
     dispatcher->tail = tail_new(dispatcher, error);
     if (!dispatcher->tail)
         return -1;
@@ -104,6 +108,7 @@ static void close_dispatcher(struct dispatcher *dispatcher)
         loop_free(dispatcher->loops[i]);
     dead_letters_free(dispatcher->dead_letters);
     attempts_free(dispatcher->attempts);
+    status_reports_free(dispatcher->reports);
     event_writer_free(dispatcher->events);
     kafka_producer_free(dispatcher->producer);
 }

@@ -20,11 +20,22 @@ enum { WINDOW = 4 };
 
 /* --- where it stands --- */
 
+/** NULL: it is not in memory. */
+static const struct message *oldest_message(const struct subscription *s)
+{
+    return s->deliveries ? delivery_oldest(s) : source_peek(s);
+}
+
+int64_t subscription_oldest_published(const struct subscription *s)
+{
+    const struct message *oldest = oldest_message(s);
+    return oldest ? oldest->published_at_ms : s->oldest_published_ms;
+}
+
 void subscription_let_go(struct subscription *s)
 {
     int64_t position = subscription_position(s);
-    if (s->deliveries)
-        s->oldest_published_ms = delivery_oldest(s)->published_at_ms;
+    s->oldest_published_ms = subscription_oldest_published(s);
     delivery_drop_all(s);
     source_let_go(s);
     s->next_offset = position;
@@ -41,7 +52,7 @@ static bool has_everything(const struct subscription *s)
  */
 static void note_behind_since(struct subscription *s)
 {
-    const struct message *oldest = s->deliveries ? delivery_oldest(s) : source_peek(s);
+    const struct message *oldest = oldest_message(s);
     if (oldest && oldest->received_ms > s->behind_since_ms)
         s->behind_since_ms = oldest->received_ms;
 }
@@ -102,6 +113,8 @@ void subscription_pump(struct subscription *s)
     coverage_set_behind(s, !has_everything(s));
     if (s->is_behind)
         note_behind_since(s);
+    else
+        s->oldest_published_ms = 0;
     note_restless(s);
 }
 
@@ -135,6 +148,13 @@ void subscription_wait(struct subscription *s, int64_t pause_ms)
         s->retry->data = s;
     }
     uv_timer_start(s->retry, on_retry, (uint64_t)pause_ms, 0);
+}
+
+int64_t subscription_next_attempt(const struct subscription *s)
+{
+    if (!s->retry || (s->status != SUBSCRIPTION_ACTIVE && s->status != SUBSCRIPTION_SUSPENDED))
+        return 0;
+    return clock_wall_ms() + (int64_t)uv_timer_get_due_in(s->retry);
 }
 
 /* --- what is told to the outside --- */
@@ -190,6 +210,7 @@ void subscription_tick(struct subscription *s, int64_t now_ms)
     if (!s->in_log && !s->requested && !s->retry)
         subscription_pump(s);
     redelivery_pump(s);
+    report_tick(s);
     if (s->loop->tick_events_left == 0 ||
         (s->event_sent_ms > 0 && now_ms - s->event_sent_ms < EVENT_AGAIN_MS))
         return;
@@ -261,6 +282,8 @@ struct subscription *subscription_new(struct loop *loop, int32_t shard, struct c
         coverage_join(s);
     gauge_add(loop->dispatcher->metrics.subscriptions, 1);
     redelivery_take(s, state);
+    if (!at_the_tail)
+        report_change(s); /* its former owner had another next attempt in mind */
     subscription_pump(s);
     return s;
 }
@@ -268,6 +291,8 @@ struct subscription *subscription_new(struct loop *loop, int32_t shard, struct c
 void subscription_update(struct subscription *s, struct subscription_state *state)
 {
     const struct command_view before = operator_command_view(s);
+    const enum subscription_status old_status = s->status;
+    const bool was_detached = s->position.detached;
     bool renewed = state->lease_end_ms != s->lease_end_ms;
     bool was_locked = s->locked;
     take_details(s, state);
@@ -276,6 +301,9 @@ void subscription_update(struct subscription *s, struct subscription_state *stat
         coverage_leave(s);
     else if (!s->position.detached && !s->coverage)
         coverage_join(s);
+    if (s->status != old_status || s->position.detached != was_detached ||
+        s->position.base != before.base)
+        report_change(s);
     /* Whoever renews is there: no reason to wait out a pause (P5). Nor when an operator says so. */
     if (renewed)
         stop_waiting(s);
@@ -293,6 +321,7 @@ void subscription_free(struct subscription *s)
     redelivery_drop(s);
     stop_waiting(s);
     coverage_leave(s);
+    report_queue_forget(&loop->reports, &s->report);
     if (s->is_restless)
         DL_DELETE2(loop->restless, s, restless_previous, restless_next);
     subscription_forget_failures(s);

@@ -9,29 +9,12 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
+#include "common/clock.h"
 #include "common/panic.h"
-#include "common/url.h"
-#include "hub/names.h"
+#include "hub/catalog_entry.h"
 
-enum { ID_DIGITS = ID_HEX_SIZE - 1, BUCKET_DIGITS = 3, BUCKETS = 1 << (4 * BUCKET_DIGITS) };
-
-struct entry {
-    char id[ID_DIGITS];
-    uint8_t status;
-    int8_t method;
-    bool detached;
-    bool has_secret;
-    uint16_t max_in_flight;
-    uint16_t pending_count;
-    int32_t lease_seconds;
-    int32_t partition;
-    const struct name *topic, *kafka_topic, *owner, *reason, *secret_key;
-    int64_t created_at_ms, verified_at_ms, lease_end_ms;
-    int64_t offset, set, base; /* of the position */
-    char callback[];           /* and its NUL, then the secret and its NUL, if there is one */
-};
+enum { BUCKET_DIGITS = 3, BUCKETS = 1 << (4 * BUCKET_DIGITS) };
 
 struct bucket {
     struct entry **entries; /* in the order of their ids */
@@ -42,6 +25,10 @@ struct catalog {
     atomic_size_t count;
     pthread_rwlock_t lock; /* what follows */
     struct names names;
+    struct early_reports early_reports;
+    size_t statuses[SUBSCRIPTION_STATUS_COUNT];
+    catalog_measure_fn measure; /* or NULL */
+    void *measure_context;
     struct bucket buckets[BUCKETS];
 };
 
@@ -50,90 +37,6 @@ struct catalog *catalog_new(void)
     struct catalog *catalog = xcalloc(1, sizeof(*catalog));
     pthread_rwlock_init(&catalog->lock, NULL);
     return catalog;
-}
-
-/* --- entries --- */
-
-static const char *secret_text(const struct entry *entry)
-{
-    return entry->has_secret ? entry->callback + strlen(entry->callback) + 1 : NULL;
-}
-
-static void entry_free(struct catalog *catalog, struct entry *entry)
-{
-    names_leave(&catalog->names, entry->topic);
-    names_leave(&catalog->names, entry->kafka_topic);
-    names_leave(&catalog->names, entry->owner);
-    names_leave(&catalog->names, entry->reason);
-    names_leave(&catalog->names, entry->secret_key);
-    if (entry->has_secret)
-        explicit_bzero(entry->callback + strlen(entry->callback) + 1, strlen(secret_text(entry)));
-    free(entry);
-}
-
-static struct entry *entry_new(struct catalog *catalog, const struct subscription_state *state)
-{
-    size_t callback = strlen(state->callback) + 1;
-    size_t secret = state->secret.text ? strlen(state->secret.text) + 1 : 0;
-    struct entry *entry = xcalloc(1, sizeof(*entry) + callback + secret);
-    memcpy(entry->id, state->id, ID_DIGITS);
-    memcpy(entry->callback, state->callback, callback);
-    if (secret > 0)
-        memcpy(entry->callback + callback, state->secret.text, secret);
-    entry->has_secret = secret > 0;
-    entry->status = (uint8_t)state->status;
-    entry->method = (int8_t)state->method;
-    entry->detached = state->position.detached;
-    entry->max_in_flight = (uint16_t)state->max_in_flight;
-    entry->pending_count = (uint16_t)state->pending_count;
-    entry->lease_seconds = (int32_t)state->lease_seconds;
-    entry->partition = state->location.partition;
-    entry->topic = names_take(&catalog->names, state->topic);
-    entry->kafka_topic = names_take(&catalog->names, state->location.kafka_topic);
-    entry->owner = names_take(&catalog->names, state->owner);
-    entry->reason = names_take(&catalog->names, state->reason);
-    entry->secret_key = names_take(&catalog->names, state->secret.key_id);
-    entry->created_at_ms = state->created_at_ms;
-    entry->verified_at_ms = state->verified_at_ms;
-    entry->lease_end_ms = state->lease_end_ms;
-    entry->offset = state->position.offset;
-    entry->set = state->position.set;
-    entry->base = state->position.base;
-    return entry;
-}
-
-static void copy_out(const struct entry *entry, struct catalog_subscription *out)
-{
-    *out = (struct catalog_subscription){
-        .topic = xstrdup(name_text(entry->topic)),
-        .callback = xstrdup(entry->callback),
-        .status = (enum subscription_status)entry->status,
-        .secret = {xstrdup_or_null(name_text(entry->secret_key)),
-                   xstrdup_or_null(secret_text(entry))},
-        .method = entry->method,
-        .max_in_flight = entry->max_in_flight,
-        .created_at_ms = entry->created_at_ms,
-        .verified_at_ms = entry->verified_at_ms,
-        .lease_seconds = entry->lease_seconds,
-        .lease_end_ms = entry->lease_end_ms,
-        .reason = xstrdup_or_null(name_text(entry->reason)),
-        .owner = xstrdup_or_null(name_text(entry->owner)),
-        .location = {xstrdup_or_null(name_text(entry->kafka_topic)), entry->partition},
-        .position = {entry->offset, entry->set, entry->base, entry->detached},
-        .pending_count = entry->pending_count,
-    };
-    memcpy(out->id, entry->id, ID_DIGITS);
-}
-
-void catalog_subscription_fini(struct catalog_subscription *subscription)
-{
-    free(subscription->topic);
-    free(subscription->callback);
-    free(subscription->reason);
-    free(subscription->owner);
-    stored_secret_fini(&subscription->secret);
-    location_fini(&subscription->location);
-    memset(subscription, 0, sizeof(*subscription));
 }
 
 /* --- finding; call with the lock held --- */
@@ -166,7 +69,7 @@ static bool is_at(const struct bucket *bucket, size_t index, const char *id)
     return index < bucket->count && memcmp(bucket->entries[index]->id, id, ID_DIGITS) == 0;
 }
 
-static const struct entry *find(const struct catalog *catalog, const char *id)
+static struct entry *find(const struct catalog *catalog, const char *id)
 {
     if (strlen(id) != ID_DIGITS)
         return NULL;
@@ -186,19 +89,30 @@ static void insert(struct bucket *bucket, size_t index, struct entry *entry)
     bucket->count++;
 }
 
-void catalog_set(struct catalog *catalog, const struct subscription_state *state)
+/** Takes over the report of the one that is replaced, or one that came early. */
+static void replace(struct catalog *catalog, struct bucket *bucket, struct entry *entry)
 {
-    struct bucket *bucket = &catalog->buckets[bucket_of(state->id)];
-    pthread_rwlock_wrlock(&catalog->lock);
-    struct entry *entry = entry_new(catalog, state);
-    size_t index = lower_bound(bucket, state->id);
-    if (is_at(bucket, index, state->id)) {
-        entry_free(catalog, bucket->entries[index]);
+    size_t index = lower_bound(bucket, entry->id);
+    if (is_at(bucket, index, entry->id)) {
+        struct entry *before = bucket->entries[index];
+        entry->report = before->report;
+        before->report = NULL;
+        catalog->statuses[before->status]--;
+        entry_free(before, &catalog->names);
         bucket->entries[index] = entry;
     } else {
+        entry->report = early_reports_take(&catalog->early_reports, entry->id);
         insert(bucket, index, entry);
         atomic_fetch_add(&catalog->count, 1);
     }
+    catalog->statuses[entry->status]++;
+}
+
+void catalog_set(struct catalog *catalog, int32_t shard, const struct subscription_state *state)
+{
+    pthread_rwlock_wrlock(&catalog->lock);
+    replace(catalog, &catalog->buckets[bucket_of(state->id)],
+            entry_new(&catalog->names, shard, state));
     pthread_rwlock_unlock(&catalog->lock);
 }
 
@@ -208,12 +122,24 @@ void catalog_remove(struct catalog *catalog, const char *id)
     pthread_rwlock_wrlock(&catalog->lock);
     size_t index = lower_bound(bucket, id);
     if (is_at(bucket, index, id)) {
-        entry_free(catalog, bucket->entries[index]);
+        catalog->statuses[bucket->entries[index]->status]--;
+        entry_free(bucket->entries[index], &catalog->names);
         bucket->count--;
         memmove(bucket->entries + index, bucket->entries + index + 1,
                 (bucket->count - index) * sizeof(struct entry *));
         atomic_fetch_sub(&catalog->count, 1);
     }
+    pthread_rwlock_unlock(&catalog->lock);
+}
+
+void catalog_report(struct catalog *catalog, const struct subscription_report *report)
+{
+    pthread_rwlock_wrlock(&catalog->lock);
+    struct entry *entry = find(catalog, report->id);
+    if (entry)
+        entry->report = kept_report_update(entry->report, &catalog->names, report);
+    else
+        early_reports_put(&catalog->early_reports, &catalog->names, report, clock_monotonic_ms());
     pthread_rwlock_unlock(&catalog->lock);
 }
 
@@ -224,9 +150,10 @@ void catalog_free(struct catalog *catalog)
     for (size_t i = 0; i < BUCKETS; i++) {
         struct bucket *bucket = &catalog->buckets[i];
         while (bucket->count > 0)
-            entry_free(catalog, bucket->entries[--bucket->count]);
+            entry_free(bucket->entries[--bucket->count], &catalog->names);
         free(bucket->entries);
     }
+    early_reports_fini(&catalog->early_reports, &catalog->names);
     pthread_rwlock_destroy(&catalog->lock);
     free(catalog);
 }
@@ -238,6 +165,13 @@ size_t catalog_count(struct catalog *catalog)
     return atomic_load(&catalog->count);
 }
 
+void catalog_count_statuses(struct catalog *catalog, size_t counts[SUBSCRIPTION_STATUS_COUNT])
+{
+    pthread_rwlock_rdlock(&catalog->lock);
+    memcpy(counts, catalog->statuses, sizeof(catalog->statuses));
+    pthread_rwlock_unlock(&catalog->lock);
+}
+
 bool catalog_is_anothers(struct catalog *catalog, const char *id, const char *name)
 {
     pthread_rwlock_rdlock(&catalog->lock);
@@ -247,47 +181,65 @@ bool catalog_is_anothers(struct catalog *catalog, const char *id, const char *na
     return anothers;
 }
 
+/** Call with the lock held. */
+static void measure_entry(const struct catalog *catalog, const struct entry *entry,
+                          struct lag_figure *figure)
+{
+    struct catalog_sight sight;
+    *figure = LAG_UNKNOWN;
+    entry_see(entry, &sight);
+    if (catalog->measure && sight.verified)
+        catalog->measure(catalog->measure_context, &sight, figure);
+}
+
+static void copy_out(const struct catalog *catalog, const struct entry *entry,
+                     struct catalog_subscription *out)
+{
+    entry_copy_out(entry, out);
+    measure_entry(catalog, entry, &out->lag);
+    if (!entry->report || !lag_is_further(&out->lag, &entry->report->lag, entry->base))
+        return;
+    /* It was reported by a dispatcher that has died since: the failures have ended. */
+    out->failures = 0;
+    out->next_attempt_ms = 0;
+}
+
 bool catalog_get(struct catalog *catalog, const char *id, struct catalog_subscription *out)
 {
     memset(out, 0, sizeof(*out));
     pthread_rwlock_rdlock(&catalog->lock);
     const struct entry *entry = find(catalog, id);
     if (entry)
-        copy_out(entry, out);
+        copy_out(catalog, entry, out);
     pthread_rwlock_unlock(&catalog->lock);
     return entry != NULL;
 }
 
-static bool has_host(const char *callback, const char *host)
+static bool passes(const struct catalog *catalog, const struct entry *entry,
+                   const struct catalog_filter *filter)
 {
-    size_t length = strlen(host);
-    const char *at = strstr(callback, "://");
-    if (!at || strncasecmp(at + 3, host, length) != 0)
+    struct lag_figure figure;
+    if (!entry_passes(entry, filter))
         return false;
-    return strchr(":/?", at[3 + length]); /* or it ends here */
-}
-
-static bool passes(const struct entry *entry, const struct catalog_filter *filter)
-{
-    if (filter->statuses && !(filter->statuses & 1u << entry->status))
-        return false;
-    if (filter->owner && (!entry->owner || strcmp(name_text(entry->owner), filter->owner) != 0))
-        return false;
-    if (filter->topic && !strstr(name_text(entry->topic), filter->topic))
-        return false;
-    return !filter->callback_host || has_host(entry->callback, filter->callback_host);
+    if (filter->min_lag_messages <= 0 && filter->min_lag_ms <= 0)
+        return true;
+    measure_entry(catalog, entry, &figure);
+    return figure.messages >= filter->min_lag_messages &&
+           (filter->min_lag_ms <= 0 || figure.age_ms >= filter->min_lag_ms);
 }
 
 /** Of one bucket, after the id (NULL: all). */
-static size_t list_bucket(const struct bucket *bucket, const struct catalog_filter *filter,
-                          const char *after, size_t limit, struct catalog_subscription *out)
+static size_t list_bucket(const struct catalog *catalog, size_t number,
+                          const struct catalog_filter *filter, const char *after, size_t limit,
+                          struct catalog_subscription *out)
 {
+    const struct bucket *bucket = &catalog->buckets[number];
     size_t index = after ? lower_bound(bucket, after) : 0, count = 0;
     if (after && is_at(bucket, index, after))
         index++;
     for (; index < bucket->count && count < limit; index++)
-        if (passes(bucket->entries[index], filter))
-            copy_out(bucket->entries[index], &out[count++]);
+        if (passes(catalog, bucket->entries[index], filter))
+            copy_out(catalog, bucket->entries[index], &out[count++]);
     return count;
 }
 
@@ -302,9 +254,33 @@ size_t catalog_list(struct catalog *catalog, const struct catalog_filter *filter
     }
     for (size_t i = first; i < BUCKETS && count < limit; i++) {
         pthread_rwlock_rdlock(&catalog->lock);
-        count += list_bucket(&catalog->buckets[i], filter, i == first && *id ? id : NULL,
-                             limit - count, out + count);
+        count += list_bucket(catalog, i, filter, i == first && *id ? id : NULL, limit - count,
+                             out + count);
         pthread_rwlock_unlock(&catalog->lock);
     }
     return count;
+}
+
+/* --- how far behind they are --- */
+
+void catalog_measure_with(struct catalog *catalog, catalog_measure_fn measure, void *context)
+{
+    pthread_rwlock_wrlock(&catalog->lock);
+    catalog->measure = measure;
+    catalog->measure_context = context;
+    pthread_rwlock_unlock(&catalog->lock);
+}
+
+void catalog_look(struct catalog *catalog, catalog_look_fn look, void *context)
+{
+    struct catalog_sight sight;
+    for (size_t i = 0; i < BUCKETS; i++) {
+        const struct bucket *bucket = &catalog->buckets[i];
+        pthread_rwlock_rdlock(&catalog->lock);
+        for (size_t at = 0; at < bucket->count; at++) {
+            entry_see(bucket->entries[at], &sight);
+            look(context, &sight);
+        }
+        pthread_rwlock_unlock(&catalog->lock);
+    }
 }

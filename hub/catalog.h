@@ -1,10 +1,11 @@
 /**
  * All subscriptions, as the hub needs them to answer questions about them: whose one is, where it
- * stands, how its requests are signed, which there are. Filled by the view from the state topic, so
- * it may be a moment behind.
+ * stands, how its requests are signed, how its deliveries go, which there are. Filled by the view
+ * from the state topic, and by the status reader from the dispatchers' reports, so it may be a
+ * moment behind.
  *
- * Memory: about 300 bytes a subscription, callback and secret included; what many share (topics,
- * owners, reasons) is kept once.
+ * Memory: about 300 bytes a subscription, callback and secret included, and 100 more once something
+ * was reported of it; what many share (topics, owners, reasons) is kept once.
  *
  * Thread-safe. Nothing blocks but on a lock that is held for moments: a listing takes it anew for
  * every few subscriptions, so what changes meanwhile may or may not be in it.
@@ -14,7 +15,9 @@
 
 #include <stdbool.h>
 
+#include "common/delivery_report.h"
 #include "common/state.h"
+#include "hub/lag_figure.h"
 
 struct catalog;
 
@@ -22,12 +25,17 @@ struct catalog *catalog_new(void);
 /** NULL is allowed. */
 void catalog_free(struct catalog *catalog);
 
-/** The subscription is now as `state` says. Copies. */
-void catalog_set(struct catalog *catalog, const struct subscription_state *state);
+/** The subscription of this shard is now as `state` says. Copies. What was reported of it stays. */
+void catalog_set(struct catalog *catalog, int32_t shard, const struct subscription_state *state);
 /** There is no subscription of this id (any more). */
 void catalog_remove(struct catalog *catalog, const char *id);
+/** What a dispatcher says of a subscription. Copies. Of one that is not known it is kept until that
+ * comes, for some minutes, and for some thousands at most. */
+void catalog_report(struct catalog *catalog, const struct subscription_report *report);
 
 size_t catalog_count(struct catalog *catalog);
+/** How many there are of each enum subscription_status. */
+void catalog_count_statuses(struct catalog *catalog, size_t counts[SUBSCRIPTION_STATUS_COUNT]);
 /** Whether the subscription is known to be somebody else's than `name`. */
 bool catalog_is_anothers(struct catalog *catalog, const char *id, const char *name);
 
@@ -49,7 +57,15 @@ struct catalog_subscription {
     char *owner;  /**< or NULL */
     struct location location;
     struct position position;
-    size_t pending_count; /**< requests that wait for their verification */
+    size_t pending_count;  /**< requests that wait for their verification */
+    struct lag_figure lag; /**< see catalog_measure_with */
+    /* as reported; 0 or NULL: not known, or none */
+    int64_t last_success_ms;
+    int64_t last_failure_ms;
+    int64_t next_attempt_ms;
+    char *failure; /**< reason of the last failure */
+    unsigned failure_status;
+    unsigned failures;
 };
 
 /** Copies the subscription to `*out`, to be finished then; false: there is none, `*out` is empty.
@@ -64,6 +80,8 @@ struct catalog_filter {
     const char *callback_host; /**< is the callback's host, in any case; NULL: any */
     const char *owner;         /**< NULL: anybody's, and nobody's */
     unsigned statuses;         /**< bits 1 << SUBSCRIPTION_…; 0: any */
+    int64_t min_lag_messages;  /**< at least so far behind, and known to be; 0: any */
+    int64_t min_lag_ms;
 };
 
 /**
@@ -73,5 +91,32 @@ struct catalog_filter {
  */
 size_t catalog_list(struct catalog *catalog, const struct catalog_filter *filter, const char *after,
                     size_t limit, struct catalog_subscription *out);
+
+/* --- how far behind they are --- */
+
+/** What tells how far behind a subscription is. Borrowed. */
+struct catalog_sight {
+    const char *id; /**< ID_HEX_SIZE - 1 characters, not terminated */
+    enum subscription_status status;
+    bool verified; /**< else the rest means nothing */
+    int32_t shard;
+    const char *kafka_topic; /**< or NULL */
+    int32_t partition;
+    struct position position;
+    struct lag_report report;
+};
+
+/**
+ * `measure` tells from now on how far behind a subscription is (NULL: that is not known); it is
+ * called on any thread, with a lock of the catalog held, so that the state in the sight is the
+ * latest that the catalog got. It must be quick, and not use the catalog.
+ */
+typedef void (*catalog_measure_fn)(void *context, const struct catalog_sight *sight,
+                                   struct lag_figure *figure);
+void catalog_measure_with(struct catalog *catalog, catalog_measure_fn measure, void *context);
+
+/** Shows all subscriptions to `look`, under the conditions of `measure`. */
+typedef void (*catalog_look_fn)(void *context, const struct catalog_sight *sight);
+void catalog_look(struct catalog *catalog, catalog_look_fn look, void *context);
 
 #endif

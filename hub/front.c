@@ -72,6 +72,23 @@ static int open_events(struct hub *hub, struct error *error)
     return hub->events ? 0 : -1;
 }
 
+/** What answers questions about subscriptions. */
+static int open_questions(struct hub *hub, struct error *error)
+{
+    hub->positions =
+        positions_new(&hub->config, &hub->names, &hub->layout, hub->catalog, hub->view);
+    hub->message_reader = message_reader_new(&hub->config);
+    hub->fleet = fleet_new();
+    hub->status_reader =
+        status_reader_new(&hub->config, &hub->names, &hub->layout, hub->view, hub->catalog,
+                          hub->fleet, hub->metrics.malformed_reports, error);
+    if (!hub->status_reader)
+        return -1;
+    hub->lag = lag_new(&hub->config, &hub->names, &hub->layout, hub->catalog, hub->view, hub->fleet,
+                       error);
+    return hub->lag ? 0 : -1;
+}
+
 static int open_hub(struct hub *hub, bool (*stop_requested)(void), struct error *error)
 {
     if (admission_open(hub, error) != 0)
@@ -95,12 +112,7 @@ static int open_hub(struct hub *hub, bool (*stop_requested)(void), struct error 
     if (!hub->view)
         return -1;
     hub->registrar = registrar_new(hub);
-    if (hub->catalog) {
-        hub->positions =
-            positions_new(&hub->config, &hub->names, &hub->layout, hub->catalog, hub->view);
-        hub->message_reader = message_reader_new(&hub->config);
-    }
-    return 0;
+    return hub->catalog ? open_questions(hub, error) : 0;
 }
 
 /**
@@ -126,6 +138,9 @@ static void close_hub(struct hub *hub, struct http_server *server)
     if (hub->producer)
         kafka_producer_drain(hub->producer, FLUSH_MS);
     http_server_free(server);
+    status_reader_free(hub->status_reader);
+    lag_free(hub->lag);
+    fleet_free(hub->fleet);
     view_free(hub->view);
     catalog_free(hub->catalog);
     event_writer_free(hub->events);

@@ -14,12 +14,14 @@
 #include "hub/auth/authenticator.h"
 #include "hub/authorisation.h"
 #include "hub/catalog.h"
+#include "hub/lag.h"
 #include "hub/message_reader.h"
 #include "hub/message_topics.h"
 #include "hub/policy.h"
 #include "hub/positions.h"
 #include "hub/rate_limit.h"
 #include "hub/registrar.h"
+#include "hub/status_reader.h"
 #include "hub/view.h"
 
 enum operation {
@@ -40,6 +42,7 @@ struct hub_metrics {
     struct view_metrics view;
     struct counter *published_bytes;
     struct histogram *publish_seconds;
+    struct counter *malformed_reports;
     struct authenticator_metrics authentications;
 };
 
@@ -57,6 +60,9 @@ struct hub {
     struct view *view;
     struct positions *positions;           /**< NULL: no catalog */
     struct message_reader *message_reader; /**< likewise */
+    struct fleet *fleet;                   /**< likewise */
+    struct status_reader *status_reader;   /**< likewise */
+    struct lag *lag;                       /**< likewise */
     struct registrar *registrar;
     /* admission.h */
     struct authenticator *authenticator;             /**< NULL: auth.mode "none" */

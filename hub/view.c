@@ -193,6 +193,14 @@ int64_t view_folded(struct view *view, int32_t shard)
     return folded;
 }
 
+size_t view_topic_count(struct view *view)
+{
+    pthread_mutex_lock(&view->lock);
+    size_t count = HASH_COUNT(view->topics);
+    pthread_mutex_unlock(&view->lock);
+    return count;
+}
+
 int64_t view_dedicated_count(struct view *view)
 {
     pthread_mutex_lock(&view->lock);

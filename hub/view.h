@@ -77,6 +77,9 @@ bool view_is_loaded(struct view *view);
 /** Up to which events offset the view contains the state of the shard. Thread-safe. */
 int64_t view_folded(struct view *view, int32_t shard);
 
+/** Registered topics. Thread-safe. */
+size_t view_topic_count(struct view *view);
+
 /** Registered topics with a Kafka topic of their own. Thread-safe. */
 int64_t view_dedicated_count(struct view *view);
 

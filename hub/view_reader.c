@@ -41,9 +41,8 @@ static void on_subscription(void *context, int32_t partition, const char *key, s
 {
     struct view *view = context;
     char id[ID_HEX_SIZE];
-    (void)partition;
     if (!record->tombstone) {
-        catalog_set(view->catalog, record->value.subscription);
+        catalog_set(view->catalog, partition, record->value.subscription);
         return;
     }
     memcpy(id, key + key_length - (ID_HEX_SIZE - 1), ID_HEX_SIZE - 1);

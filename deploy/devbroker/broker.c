@@ -93,8 +93,11 @@ static int create_topics(rd_kafka_mock_cluster_t *cluster, const struct config *
         const char *name;
         int64_t partitions;
     } topics[] = {
-        {names.events, config->kafka.partitions},       {names.state, config->kafka.partitions},
-        {names.dead_letters, config->kafka.partitions}, {names.attempts, config->kafka.partitions},
+        {names.events, config->kafka.partitions},
+        {names.state, config->kafka.partitions},
+        {names.dead_letters, config->kafka.partitions},
+        {names.attempts, config->kafka.partitions},
+        {names.status, config->kafka.partitions},
         {names.pool, config->messages.pool_partitions},
     };
     int result = 0;

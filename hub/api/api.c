@@ -18,13 +18,15 @@ static void openapi_get(struct api_request *request)
 
 static const char *const none[] = {NULL};
 static const char *const topics_parameters[] = {"topic", "cursor", "limit", NULL};
-static const char *const subscriptions_parameters[] = {"topic",  "callback_host", "owner", "status",
-                                                       "cursor", "limit",         NULL};
+static const char *const subscriptions_parameters[] = {
+    "topic",           "callback_host", "owner", "status", "min_lag_messages",
+    "min_lag_seconds", "cursor",        "limit", NULL};
 static const char *const missed_parameters[] = {"source", "format", "cursor", "limit", NULL};
 static const char *const attempts_parameters[] = {"since", "cursor", "limit", NULL};
 
 static const struct api_route routes[] = {
     {"GET", "openapi.json", none, openapi_get},
+    {"GET", "overview", none, api_overview_get},
     {"GET", "topics", topics_parameters, api_topics_list},
     {"GET", "topics/{id}", none, api_topics_get},
     {"GET", "subscriptions", subscriptions_parameters, api_subscriptions_list},

@@ -35,7 +35,8 @@ static const char *title_of(unsigned status)
 
 static void respond(struct http_request *http, unsigned status, const char *type, json_t *body)
 {
-    char *text = json_dumps(body, JSON_COMPACT);
+    /* With more digits, 0.1 would be 0.10000000000000001. */
+    char *text = json_dumps(body, JSON_COMPACT | JSON_REAL_PRECISION(15));
     ENSURE(text != NULL);
     json_decref(body);
     http_respond(http, status, type, text, strlen(text));
@@ -141,6 +142,13 @@ bool api_require_operator(struct api_request *request)
     if (!request->is_operator)
         api_problem(request, 403, NULL, "only operators may do this");
     return request->is_operator;
+}
+
+bool api_require_catalog(struct api_request *request)
+{
+    if (!request->hub->catalog)
+        api_problem(request, 503, NULL, "this hub keeps no subscriptions in memory (hub.catalog)");
+    return request->hub->catalog;
 }
 
 bool api_take_subscription(struct api_request *request, struct catalog_subscription *s)

@@ -51,11 +51,16 @@ bool api_may_see(const struct api_request *request, const char *owner);
 /** A time as RFC 3339, or null for 0. */
 json_t *api_time(int64_t wall_ms);
 
+/** A subscription as lists and answers show it. */
+json_t *api_subscription(const struct catalog_subscription *subscription);
+
 /** Whether the text can be the id of a subscription. */
 bool api_is_subscription_id(const char *text);
 
 /** False: it is no operator who asks, and was told so. */
 bool api_require_operator(struct api_request *request);
+/** False: this hub keeps no subscriptions in memory, and that was told. */
+bool api_require_catalog(struct api_request *request);
 /**
  * Copies the subscription that the path names, to be finished by the caller, if whoever asks may
  * see it; false: answered 404, the same whether there is none or it is another's. `*s` is then
@@ -64,6 +69,7 @@ bool api_require_operator(struct api_request *request);
 bool api_take_subscription(struct api_request *request, struct catalog_subscription *s);
 
 /* The resources: one file each. */
+void api_overview_get(struct api_request *request);
 void api_topics_list(struct api_request *request);
 void api_topics_get(struct api_request *request);
 void api_subscriptions_list(struct api_request *request);

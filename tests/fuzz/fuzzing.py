@@ -16,7 +16,14 @@ BUILD = HERE.parents[1] / "build" / "fuzz"
 PREFIX = "fuzz_"
 
 # A target's dictionary is <target>.dict, or that of another:
-DICTIONARIES = {"event": "json", "state": "json", "jwk": "json", "form": "http", "url": "http"}
+DICTIONARIES = {
+    "event": "json",
+    "state": "json",
+    "delivery_report": "json",
+    "jwk": "json",
+    "form": "http",
+    "url": "http",
+}
 MAX_INPUT = 8192
 # For one input; fuzz_http gives its hub half a minute.
 INPUT_SECONDS = 60

@@ -82,12 +82,16 @@ def test_messages_lie_where_the_layout_says(layout_suite, kafka_view):
 
 
 def test_kafka_topics_have_the_configured_settings(layout_suite, kafka_view):
-    """State is compacted, events are not, and both have as many partitions as configured."""
+    """State is compacted, events are not, and both have as many partitions as configured. Reports are
+    compacted and forgotten, too."""
     prefix = layout_suite.prefix
     partitions = kafka_view.topics(prefix)
     assert partitions[f"{prefix}state"] == partitions[f"{prefix}events"] == 8
     assert kafka_view.setting(f"{prefix}state", "cleanup.policy") == "compact"
     assert kafka_view.setting(f"{prefix}events", "cleanup.policy") == "delete"
+    assert partitions[f"{prefix}status"] == partitions[f"{prefix}attempts"] == 8
+    assert kafka_view.setting(f"{prefix}status", "cleanup.policy") == "compact,delete"
+    assert kafka_view.setting(f"{prefix}status", "retention.ms") == str(7 * 24 * 3600 * 1000)
 
 
 def test_unknown_topic_is_registered_on_first_publish(layout_suite, subscriber):

@@ -2,57 +2,10 @@
 #include "tests/unit/unit.h"
 
 #include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "common/panic.h"
-#include "hub/catalog.h"
+#include "tests/unit/cataloging.h"
 
 enum { MANY = 3000 };
-
-static void make_id(unsigned number, char id[ID_HEX_SIZE])
-{
-    char callback[64];
-    snprintf(callback, sizeof(callback), "https://s.example/%u", number);
-    id_subscription("topic", callback, id);
-}
-
-/** Everything in it is static or a literal. */
-static struct subscription_state make(unsigned number)
-{
-    static char callback[64];
-    struct subscription_state state = {
-        .topic = number % 2 ? "odd/topic" : "even/topic",
-        .callback = callback,
-        .status = number % 3 ? SUBSCRIPTION_ACTIVE : SUBSCRIPTION_SUSPENDED,
-        .secret = {NULL, "secret"},
-        .method = -1,
-        .max_in_flight = 7,
-        .created_at_ms = 1000 + number,
-        .verified_at_ms = 2000 + number,
-        .lease_seconds = INT32_MAX,
-        .lease_end_ms = 3000 + number,
-        .reason = number % 3 ? NULL : "status 500",
-        .owner = number % 5 ? NULL : "ada",
-        .location = {"messages-pool", 3},
-        .position = {10 + number, 5, 4, number % 2},
-        .pending_count = 2,
-    };
-    snprintf(callback, sizeof(callback), "https://s.example/%u", number);
-    make_id(number, state.id);
-    return state;
-}
-
-static struct catalog *make_catalog(unsigned count)
-{
-    struct catalog *catalog = catalog_new();
-    for (unsigned i = 0; i < count; i++) {
-        struct subscription_state state = make(i);
-        catalog_set(catalog, &state);
-    }
-    return catalog;
-}
 
 static void test_all_of_a_subscription_is_kept(void **state)
 {
@@ -93,7 +46,7 @@ static void test_what_changed_replaces_what_was(void **state)
     changed.secret = (struct stored_secret){"key", "other"};
     changed.owner = "grace";
     changed.topic = "renamed";
-    catalog_set(catalog, &changed);
+    catalog_set(catalog, 0, &changed);
     assert_int_equal(catalog_count(catalog), 10);
     assert_true(catalog_get(catalog, changed.id, &got));
     assert_int_equal(got.status, SUBSCRIPTION_LAPSED);
@@ -103,7 +56,7 @@ static void test_what_changed_replaces_what_was(void **state)
     assert_string_equal(got.topic, "renamed");
     catalog_subscription_fini(&got);
     changed.secret = (struct stored_secret){NULL, NULL};
-    catalog_set(catalog, &changed);
+    catalog_set(catalog, 0, &changed);
     assert_true(catalog_get(catalog, changed.id, &got));
     assert_null(got.secret.text);
     catalog_subscription_fini(&got);
@@ -148,26 +101,6 @@ static void test_whose_it_is(void **state)
     catalog_free(catalog);
 }
 
-/** Lists in pages; checks the order. @returns how many there were. */
-static size_t list_all(struct catalog *catalog, const struct catalog_filter *filter, size_t limit)
-{
-    struct catalog_subscription page[64];
-    char last[ID_HEX_SIZE] = "";
-    size_t total = 0, count;
-    do {
-        char after[ID_HEX_SIZE];
-        memcpy(after, last, sizeof(after));
-        count = catalog_list(catalog, filter, total ? after : NULL, limit, page);
-        for (size_t i = 0; i < count; i++) {
-            assert_true(strcmp(page[i].id, last) > 0);
-            memcpy(last, page[i].id, sizeof(last));
-            catalog_subscription_fini(&page[i]);
-        }
-        total += count;
-    } while (count == limit);
-    return total;
-}
-
 static void test_listing_gives_each_once_in_order_whatever_the_page(void **state)
 {
     (void)state;
@@ -186,7 +119,7 @@ static void test_listing_filters(void **state)
     struct subscription_state other = make(1);
     other.callback = "http://User.Example:8080/x";
     make_id(1000, other.id);
-    catalog_set(catalog, &other);
+    catalog_set(catalog, 0, &other);
     const struct {
         struct catalog_filter filter;
         size_t count;
@@ -242,7 +175,7 @@ static void *change(void *catalog)
             if (round % 2)
                 catalog_remove(catalog, state.id);
             else
-                catalog_set(catalog, &state);
+                catalog_set(catalog, 0, &state);
         }
     return NULL;
 }

@@ -137,6 +137,8 @@ static void check_delivery_defaults(void)
     assert_int_equal(config.dispatcher.detach_after, 5000);
     assert_int_equal(config.dispatcher.memory_budget_bytes, 64 << 20);
     assert_int_equal(config.dispatcher.shutdown_grace, 10000);
+    assert_int_equal(config.dispatcher.status_interval, 5000);
+    assert_int_equal(config.dispatcher.status_interval_healthy, 60000);
     assert_int_equal(config.retry.min_interval, 500);
     assert_int_equal(config.retry.max_interval, 600000);
     assert_int_equal(config.retry.give_up_after, 21600000);
@@ -152,6 +154,8 @@ static void check_all_defaults(void)
     assert_int_equal(gethostname(host, sizeof(host)), 0);
     snprintf(id, sizeof(id), "%s-9192", host);
     assert_string_equal(config.consolidator.instance_id, id);
+    snprintf(id, sizeof(id), "%s-9193", host);
+    assert_string_equal(config.dispatcher.instance_id, id);
     assert_string_equal(config.consolidator.listen_address, "127.0.0.1");
     assert_int_equal(config.consolidator.port, 9192);
     assert_int_equal(config.consolidator.resume_window, INT64_C(7) * 86400000);
@@ -618,6 +622,10 @@ static void test_instance_id(void **state)
     setenv("WEBSUB_CONSOLIDATOR_INSTANCE_ID", "one", 1);
     load(NULL);
     assert_string_equal(config.consolidator.instance_id, "one");
+    config_fini(&config);
+    setenv("WEBSUB_DISPATCHER_INSTANCE_ID", "two", 1);
+    load(NULL);
+    assert_string_equal(config.dispatcher.instance_id, "two");
     config_fini(&config);
 }
 

@@ -14,7 +14,7 @@
 #define CALLBACK      "https://bank.example/hooks/1"
 #define KAFKA         "websub-messages-births"
 
-enum { STATUS_COUNT = SUBSCRIPTION_PAUSED + 1 };
+enum { STATUS_COUNT = SUBSCRIPTION_STATUS_COUNT };
 
 /* --- samples; they borrow their strings --- */
 
