@@ -1,5 +1,5 @@
 /** Lines over time (uPlot): the colours are those of the theme, the numbers are also told as text. */
-import { clock, clockShort, compact } from './format.js';
+import { clock, clockMark, compact } from './format.js';
 import { html, useEffect, useRef, useState } from './html.js';
 import uPlot from './vendor/uPlot.esm.js';
 
@@ -36,7 +36,7 @@ function optionsOf(series, width, whole, onCursor) {
     scales: { y: { range: (plot, low, high) => [0, Math.max(high * 1.1, 1)] } },
     series: [{}, ...series.map(line)],
     axes: [
-      axis({ size: 26, space: 70, values: (plot, at) => at.map(seconds => clockShort(seconds * 1000)) }),
+      axis({ size: 26, space: 80, values: (plot, at, index, space, step) => at.map(mark => clockMark(mark * 1000, step)) }),
       axis({ size: 44, space: 40, incrs: whole ? wholeSteps : undefined, values: (plot, at) => at.map(compact) }),
     ],
     hooks: { setCursor: [plot => onCursor(plot.cursor.idx ?? null)] },

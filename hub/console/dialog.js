@@ -1,4 +1,4 @@
-/** Modal dialogs: the browser's own, so that focus, "Escape" and what lies behind are taken care of. */
+/** Modal dialogs: the browser's own, so that "Escape" and what lies behind are taken care of. */
 import { html, useEffect, useId, useRef } from './html.js';
 
 /**
@@ -9,9 +9,9 @@ export function Dialog({ title, wide = false, onClose, children, footer = null }
   const element = useRef(null);
   const id = useId();
   useEffect(() => {
-    const dialog = element.current;
-    dialog.showModal();
-    return () => dialog.close();
+    const opener = document.activeElement;
+    element.current.showModal();
+    return () => opener.focus(); /* taken out of the page, a dialog gives back no focus itself */
   }, []);
   const cancel = event => {
     event.preventDefault();

@@ -23,6 +23,7 @@ export function Filters({ path, query, children }) {
 
   function apply() {
     clearTimeout(timer.current);
+    if (!form.current) return; /* a field that has the focus changes once more when it is taken away */
     const values = Object.fromEntries(new FormData(form.current));
     go(href(path, values), true);
   }

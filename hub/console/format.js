@@ -6,16 +6,20 @@ const locale = navigator.languages.find(language => /^en\b/.test(language)) ?? '
 const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
 const tenths = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
 const compactNumber = new Intl.NumberFormat(locale, { notation: 'compact', maximumFractionDigits: 1 });
+const hundredths = new Intl.NumberFormat(locale, { maximumFractionDigits: 2 });
 const dateAndTime = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'medium' });
 const timeOfDay = new Intl.DateTimeFormat(locale, { timeStyle: 'medium' });
 const hourAndMinute = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+const toTheSecond = new Intl.DateTimeFormat(locale, { timeStyle: 'medium', hourCycle: 'h23' });
 
 export const number = value => whole.format(value);
-export const compact = value => compactNumber.format(value);
+export const compact = value => (Math.abs(value) < 1 ? hundredths : compactNumber).format(value);
 export const rate = value => (value === null ? '–' : (value < 100 ? tenths : whole).format(value));
 export const time = value => dateAndTime.format(new Date(value));
 export const clock = value => timeOfDay.format(new Date(value));
-export const clockShort = value => hourAndMinute.format(new Date(value));
+/** For an axis on which the marks are so many seconds apart. */
+export const clockMark = (value, seconds) =>
+  (seconds < 60 ? toTheSecond : hourAndMinute).format(new Date(value));
 /** As the API takes it, to the millisecond. */
 export const iso = value => new Date(value).toISOString();
 

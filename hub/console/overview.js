@@ -21,7 +21,7 @@ function verdictOf({ behind, subscriptions, dispatchers }) {
     };
   if (subscriptions.total === 0) return { tone: 'idle', text: 'Nobody has subscribed yet.', more: null };
   if (behind === 0)
-    return { tone: 'good', text: 'Every subscription is up to date.', more: null };
+    return { tone: 'good', text: `No subscription is more than ${BEHIND_SECONDS} s behind.`, more: null };
   return {
     tone: 'warn',
     text: `${number(behind)} of ${plural(subscriptions.total, 'subscription')} ${behind === 1 ? 'is' : 'are'} behind.`,
@@ -180,7 +180,7 @@ function Consumer({ consumer }) {
     <p class="soft">${meaning}.</p>
     ${behind.length > 0 &&
     html`<details>
-      <summary>${plural(behind.length, 'partition')} of ${number(consumer.partitions.length)} with lag, or not known</summary>
+      <summary>${number(behind.length)} of ${plural(consumer.partitions.length, 'partition')} with lag, or not known</summary>
       <${Table} caption=${`Partitions of ${name}`} columns=${partitionColumns} rows=${behind}
         keyOf=${one => `${one.kafka_topic}/${one.partition}`} />
     </details>`}

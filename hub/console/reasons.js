@@ -8,7 +8,7 @@ const reasons = {
   timeout: ['no complete answer within the time limit', 'It takes longer than dispatcher time limits allow: ask why.'],
   tls: ['TLS failed', 'Check its certificate: name, expiry, and whether we know the authority that signed it.'],
   broken_connection: ['the connection broke', 'The service or a proxy before it closed the connection.'],
-  busy: ['it asked to be called later', 'It limits requests: deliveries wait as long as it says, within bounds.'],
+  busy: ['overloaded, or to be called later', 'It takes no more just now: deliveries wait as long as it says, within bounds.'],
   status_3xx: ['a redirect, which is never followed', 'The subscriber has to subscribe with the new address.'],
   status_4xx: ['a client error', 'It does not accept the message: ask what has changed there, then try again.'],
   status_410: ['it said that it is gone', 'The subscriber has ended the subscription.'],

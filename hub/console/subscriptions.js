@@ -46,13 +46,13 @@ function AgeOptions({ chosen }) {
   const other = Number(chosen);
   const shown = other > 0 && !ages.includes(other) ? [...ages, other].sort((a, b) => a - b) : ages;
   return html`<option value="">Any</option>
-    ${shown.map(age => html`<option key=${age} value=${String(age)}>${duration(age)}</option>`)}`;
+    ${shown.map(age => html`<option key=${age} value=${String(age)}>at least ${duration(age)}</option>`)}`;
 }
 
 function SubscriptionFilters({ query, operator, problem }) {
   const wrong = name => (problem?.parameter === name ? problem : null);
-  const text = (name, label, type = 'search') => html`<${Field} label=${label} id=${name} problem=${wrong(name)}>
-    <input id=${name} name=${name} type=${type} min=${type === 'number' ? 1 : null} autocomplete="off" spellcheck=${false}
+  const text = (name, label, mode = 'search') => html`<${Field} label=${label} id=${name} problem=${wrong(name)}>
+    <input id=${name} name=${name} type="search" inputmode=${mode} placeholder=${mode === 'numeric' ? 'at least' : null} autocomplete="off" spellcheck=${false}
       defaultValue=${query[name] ?? ''} />
   <//>`;
   return html`<${Filters} path="subscriptions" query=${query}>
@@ -64,12 +64,12 @@ function SubscriptionFilters({ query, operator, problem }) {
         ${statuses.map(status => html`<option key=${status} value=${status}>${nameOfStatus(status)}</option>`)}
       </select>
     <//>
-    <${Field} label="Min. time behind" id="min_lag_seconds" problem=${wrong('min_lag_seconds')}>
+    <${Field} label="Lag in time" id="min_lag_seconds" problem=${wrong('min_lag_seconds')}>
       <select id="min_lag_seconds" name="min_lag_seconds" value=${query.min_lag_seconds ?? ''}>
         <${AgeOptions} chosen=${query.min_lag_seconds} />
       </select>
     <//>
-    ${text('min_lag_messages', 'Min. messages behind', 'number')}
+    ${text('min_lag_messages', 'Lag in messages', 'numeric')}
   <//>`;
 }
 
