@@ -19,8 +19,10 @@ void audit_reopen(void)
         log_error("audit.not_reopened", LOG_STR("error", strerror(errno)));
 }
 
-void audit_write(const struct audit_entry *entry)
+void audit_write(enum audit_scope scope, const struct audit_entry *entry)
 {
+    if (scope == AUDIT_OFF)
+        return;
     const struct log_field fields[] = {
         LOG_STR("operation", entry->operation), LOG_STR("user", entry->user),
         LOG_STR("method", entry->method),       LOG_STR("address", entry->address),

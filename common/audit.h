@@ -26,7 +26,8 @@ int audit_open(const struct config *config, struct error *error);
 /** Opens it again, after it was moved away; on failure says so and goes on with the old one. */
 void audit_reopen(void);
 
-/** Thread-safe. */
-void audit_write(const struct audit_entry *entry);
+/** Thread-safe. Writes nothing when `scope` (log.audit) is AUDIT_OFF; what AUDIT_CHANGES leaves out
+ * the caller knows. */
+void audit_write(enum audit_scope scope, const struct audit_entry *entry);
 
 #endif

@@ -2,6 +2,7 @@
 #ifndef WEBSUB_COMMON_CLOCK_H
 #define WEBSUB_COMMON_CLOCK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,5 +20,10 @@ void clock_sleep_ms(int milliseconds);
 
 /** Writes `wall_ms` as RFC 3339 in UTC with milliseconds. */
 void clock_format(int64_t wall_ms, char out[CLOCK_TIMESTAMP_SIZE]);
+/**
+ * Reads an ISO 8601 time: 2026-01-31T12:00, with or without seconds, a fraction of up to nine
+ * digits (beyond milliseconds cut), and zone (Z, +01:00, +0100; without it is UTC).
+ */
+bool clock_parse(const char *text, int64_t *wall_ms);
 
 #endif

@@ -3,10 +3,11 @@
 #include <stdlib.h>
 
 #include "common/clock.h"
+#include "common/kafka_offsets.h"
 #include "common/log.h"
 #include "common/panic.h"
 
-enum { POLL_MS = 100, WATERMARK_MS = 5000, BATCH = 1000 };
+enum { POLL_MS = 100, LOOK_UP_MS = 5000, BATCH = 1000 };
 
 struct state_loader {
     rd_kafka_t *reader;      /* read_committed */
@@ -76,28 +77,29 @@ void state_take_message(const rd_kafka_message_t *message, state_record_fn take,
     state_record_fini(&record);
 }
 
-/** A partition that is being read. */
+/** A partition that is being read from its beginning. */
 struct target {
     int32_t partition;
-    int64_t low, end; /* reading begins at `low`, and is done when `end` is reached */
+    int64_t end; /* done when it is reached */
     bool done;
 };
 
-/** Looks up where `count` partitions begin and end. */
+/** Looks up where `count` partitions end, in one request. */
 static int find_ends(struct state_loader *loader, const int32_t *partitions, size_t count,
                      struct target *targets, struct error *error)
 {
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
+    for (size_t i = 0; i < count; i++)
+        rd_kafka_topic_partition_list_add(list, loader->topic, partitions[i])->offset =
+            RD_KAFKA_OFFSET_END;
+    int result = kafka_find_offsets(loader->watermarks, list, LOOK_UP_MS, NULL, error);
     for (size_t i = 0; i < count; i++) {
-        struct target *target = &targets[i];
-        target->partition = partitions[i];
-        rd_kafka_resp_err_t code =
-            rd_kafka_query_watermark_offsets(loader->watermarks, loader->topic, partitions[i],
-                                             &target->low, &target->end, WATERMARK_MS);
-        if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-            return kafka_error(error, code, "end of the state topic");
-        target->done = target->low >= target->end;
+        targets[i].partition = partitions[i];
+        targets[i].end = list->elems[i].offset;
+        targets[i].done = targets[i].end == 0;
     }
-    return 0;
+    rd_kafka_topic_partition_list_destroy(list);
+    return result;
 }
 
 static int assign(struct state_loader *loader, const struct target *targets, size_t count,
@@ -107,7 +109,7 @@ static int assign(struct state_loader *loader, const struct target *targets, siz
     for (size_t i = 0; i < count; i++)
         if (!targets[i].done)
             rd_kafka_topic_partition_list_add(list, loader->topic, targets[i].partition)->offset =
-                targets[i].low;
+                0;
     rd_kafka_resp_err_t code = rd_kafka_assign(loader->reader, list);
     rd_kafka_topic_partition_list_destroy(list);
     return code == RD_KAFKA_RESP_ERR_NO_ERROR

@@ -85,8 +85,7 @@ static void audit_denied(const struct engine *engine, const struct event *event)
         .request = event->request_id,
         .reason = "the subscription is another's",
     };
-    if (engine->config->log.audit != AUDIT_OFF)
-        audit_write(&entry);
+    audit_write(engine->config->log.audit, &entry);
 }
 
 static int fold_message(struct engine *engine, const rd_kafka_message_t *message,

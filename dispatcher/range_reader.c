@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "common/clock.h"
-#include "common/kafka.h"
+#include "common/kafka_offsets.h"
 #include "common/log.h"
 #include "common/panic.h"
 
@@ -193,9 +193,12 @@ static bool take_records(struct range_reader *reader, struct reading *reading)
  */
 static void nudge(struct range_reader *reader)
 {
-    int64_t low, high;
-    rd_kafka_query_watermark_offsets(reader->rk, reader->partition->kafka_topic,
-                                     reader->partition->partition, &low, &high, NUDGE_MS);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, reader->partition->kafka_topic,
+                                      reader->partition->partition)
+        ->offset = RD_KAFKA_OFFSET_END;
+    kafka_ask_offsets(reader->rk, list, NUDGE_MS);
+    rd_kafka_topic_partition_list_destroy(list);
 }
 
 static void fetch(struct range_reader *reader)

@@ -3,7 +3,7 @@
 #include <utlist.h>
 
 #include "common/container.h"
-#include "common/kafka.h"
+#include "common/kafka_offsets.h"
 #include "common/log.h"
 #include "common/panic.h"
 #include "dispatcher/loop.h"
@@ -133,7 +133,7 @@ static void set_starts_to_end(struct tail *tail, rd_kafka_topic_partition_list_t
 {
     for (int i = 0; i < unknown->cnt; i++)
         unknown->elems[i].offset = RD_KAFKA_OFFSET_END;
-    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(tail->rk, unknown, LOOK_UP_MS);
+    rd_kafka_resp_err_t code = kafka_ask_offsets(tail->rk, unknown, LOOK_UP_MS);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
         log_warning("tail.end_unknown", LOG_STR("reason", rd_kafka_err2str(code)));
     for (int i = 0; i < unknown->cnt; i++) {

@@ -6,6 +6,7 @@
  *   at last -> its subscriptions go to their loops, each at position_resume().
  */
 #include "common/clock.h"
+#include "common/kafka_offsets.h"
 #include "common/log.h"
 #include "common/panic.h"
 #include "dispatcher/control_internal.h"
@@ -25,7 +26,7 @@ static void hope_for_events(struct control *control, const rd_kafka_topic_partit
         rd_kafka_topic_partition_list_add(ends, dispatcher->names.events, list->elems[i].partition)
             ->offset = RD_KAFKA_OFFSET_END;
     rd_kafka_resp_err_t code =
-        rd_kafka_offsets_for_times(kafka_producer_handle(dispatcher->producer), ends, LOOK_UP_MS);
+        kafka_ask_offsets(kafka_producer_handle(dispatcher->producer), ends, LOOK_UP_MS);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
         log_warning("dispatcher.events_end_unknown", LOG_STR("reason", rd_kafka_err2str(code)));
     for (int i = 0; i < ends->cnt && code == RD_KAFKA_RESP_ERR_NO_ERROR; i++) {

@@ -21,6 +21,7 @@
 #include "common/container.h"
 #include "common/form.h"
 #include "common/id.h"
+#include "common/kafka_offsets.h"
 #include "common/log.h"
 #include "common/panic.h"
 #include "common/url.h"
@@ -57,7 +58,8 @@ struct job {
     bool sending;
     bool looking_up;
     uv_work_t look_up;
-    rd_kafka_resp_err_t look_up_code;
+    bool look_up_failed;
+    struct error look_up_error;
     int64_t looked_up;
     uv_timer_t timer;
     char challenge[CHALLENGE_CHARACTERS + 1];
@@ -267,10 +269,10 @@ static void send_request(struct job *job)
 static void look_up(uv_work_t *work)
 {
     struct job *job = CONTAINER_OF(work, struct job, look_up);
-    int64_t low;
-    job->look_up_code = rd_kafka_query_watermark_offsets(
-        kafka_producer_handle(job->loop->dispatcher->producer), job->partition->kafka_topic,
-        job->partition->partition, &low, &job->looked_up, LOOK_UP_MS);
+    job->look_up_failed = kafka_find_offset(kafka_producer_handle(job->loop->dispatcher->producer),
+                                            job->partition->kafka_topic, job->partition->partition,
+                                            RD_KAFKA_OFFSET_END, LOOK_UP_MS, NULL, &job->looked_up,
+                                            &job->look_up_error) != 0;
 }
 
 static void on_looked_up(uv_work_t *work, int status)
@@ -280,11 +282,11 @@ static void on_looked_up(uv_work_t *work, int status)
     job->looking_up = false;
     if (job->dropped) {
         end_job(job);
-    } else if (job->look_up_code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    } else if (job->look_up_failed) {
         if (job->sending)
             return;
         log_warning("verification.end_unknown", LOG_STR("topic", job->topic),
-                    LOG_STR("reason", rd_kafka_err2str(job->look_up_code)));
+                    LOG_STR("reason", job->look_up_error.message));
         retry_later(job);
     } else if (job->sending) {
         job->candidate = job->looked_up;

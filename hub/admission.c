@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "common/address.h"
-#include "common/audit.h"
 #include "common/clock.h"
 #include "common/container.h"
 #include "hub/auth/http_authentication.h"
+#include "hub/request_audit.h"
 #include "hub/router.h"
 
 /* --- the parts --- */
@@ -64,22 +64,15 @@ static const char *operation_name(enum operation operation)
 static void audit_operation(const struct operation_request *request, enum operation operation,
                             bool allowed, const char *id, const char *reason)
 {
-    char address[ADDRESS_TEXT_SIZE];
-    if (request->hub->config.log.audit == AUDIT_OFF)
-        return;
-    address_write(http_request_client_address(request->http), address);
     const struct audit_entry entry = {
         .allowed = allowed,
         .operation = operation_name(operation),
         .topic = request->topic,
         .callback = form_get(&request->parameters, "hub.callback"),
-        .user = request->identity ? request->identity->name : NULL,
-        .method = request->identity ? request->identity->method : NULL,
-        .address = address,
         .request = id,
         .reason = reason,
     };
-    audit_write(&entry);
+    request_audit(request->hub, request->http, request->identity, entry);
 }
 
 static void audit(const struct operation_request *request, bool allowed, const char *id,
@@ -95,8 +88,7 @@ void admission_audit_registered(const struct operation_request *request)
 
 void admission_audit_allowed(const struct operation_request *request, const char *id)
 {
-    enum audit_scope scope = request->hub->config.log.audit;
-    if (request->operation == OPERATION_PUBLISH ? scope == AUDIT_ALL : scope != AUDIT_OFF)
+    if (request->operation != OPERATION_PUBLISH || request->hub->config.log.audit == AUDIT_ALL)
         audit(request, true, id, request->is_operator ? "operator" : NULL);
 }
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/kafka_offsets.h"
 #include "common/log.h"
 #include "common/panic.h"
 #include "hub/commit_reader.h"
@@ -21,7 +22,6 @@ struct events_end {
 };
 
 struct lag_poll {
-    const struct config *config;
     const char *events;
     int32_t shard_count;
     struct view *view;
@@ -48,7 +48,7 @@ static bool ask_some(struct lag_poll *poll, const rd_kafka_topic_partition_list_
     for (int i = first; i < all->cnt && i < first + AT_A_TIME; i++)
         rd_kafka_topic_partition_list_add(some, all->elems[i].topic, all->elems[i].partition)
             ->offset = all->elems[i].offset;
-    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(poll->rk, some, LOOK_UP_MS);
+    rd_kafka_resp_err_t code = kafka_ask_offsets(poll->rk, some, LOOK_UP_MS);
     int64_t now = clock_monotonic_ms();
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
         log_warning("hub.ends_unknown", LOG_STR("reason", rd_kafka_err2str(code)));
@@ -208,13 +208,12 @@ static void ask_commits(struct lag_poll *poll)
 
 bool lag_poll_run(struct lag_poll *poll)
 {
-    bool complete = ask_ends(poll);
-    if (complete) {
-        ask_starts(poll);
-        ask_pasts(poll);
-    }
+    if (!ask_ends(poll)) /* without them, commits tell nothing */
+        return false;
+    ask_starts(poll);
+    ask_pasts(poll);
     ask_commits(poll);
-    return complete;
+    return true;
 }
 
 /* --- making and freeing --- */
@@ -231,7 +230,6 @@ struct lag_poll *lag_poll_new(const struct config *config, const struct kafka_na
     if (!rk)
         return NULL;
     struct lag_poll *poll = xcalloc(1, sizeof(*poll));
-    poll->config = config;
     poll->events = names->events;
     poll->shard_count = layout->partitions;
     poll->view = view;

@@ -37,12 +37,14 @@ void message_read_fini(struct message_read *read)
 }
 
 void message_read_dead_letters(struct message_read *read, const struct kafka_names *names,
-                               const struct kafka_layout *layout, const char *subscription_id)
+                               const struct kafka_layout *layout,
+                               const struct catalog_subscription *subscription)
 {
+    const char *id = subscription->id;
     read->kafka_topic = names->dead_letters;
-    read->key = subscription_id;
-    read->partition =
-        id_partition(subscription_id, strlen(subscription_id), layout->dead_letters_partitions);
+    read->key = id;
+    read->partition = id_partition(id, strlen(id), layout->dead_letters_partitions);
+    read->origin = &subscription->location;
 }
 
 /** The next read, or NULL when the reader stops. */

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "common/kafka_admin.h"
+#include "hub/catalog.h"
 
 #define MESSAGE_READER_MAX_ID 64 /**< bytes of a message id; longer ones are cut */
 
@@ -25,7 +26,8 @@ struct message_head {
     int64_t published_at_ms;
     size_t body_length;
     int64_t dead_lettered_at_ms; /**< of a dead letter, else 0 */
-    int64_t origin_offset;       /**< of a dead letter: where the message lies; -1: not known */
+    int64_t origin_offset;       /**< of a dead letter: where the message lies; -1: not known, or
+                                    not in the partition that the read names as origin */
     char id[MESSAGE_READER_MAX_ID + 1];
 };
 
@@ -62,12 +64,13 @@ struct message_read {
     const char *kafka_topic;
     int32_t partition;
     const char *key; /**< of the records that are meant: the WebSub topic, or a subscription's id */
-    int64_t from;    /**< first offset */
-    int64_t from_ms; /**< nor before the first record that Kafka got then or later; 0: any */
-    int64_t to;      /**< offset behind the last; -1: the end that there is now */
-    size_t max_rows; /**< 0: none is read, `next` tells where the range begins */
+    const struct location *origin; /**< of dead letters; NULL: any */
+    int64_t from;                  /**< first offset */
+    int64_t from_ms;    /**< nor before the first record that Kafka got then or later; 0: any */
+    int64_t to;         /**< offset behind the last; -1: the end that there is now */
+    size_t max_rows;    /**< 0: none is read, `next` tells where the range begins */
     size_t max_bytes;   /**< of bodies */
-    int64_t timeout_ms; /**< of reading, without waiting for a reader */
+    int64_t timeout_ms; /**< of all but waiting for a reader */
     /* the answer */
     enum message_read_end end;
     struct message_row *rows; /**< see message_read_fini */
@@ -88,9 +91,11 @@ void message_reader_free(struct message_reader *reader);
  * waited for seconds without its turn coming fails, ERROR_RESOURCE. */
 int message_reader_start(struct message_reader *reader, struct message_read *read,
                          struct error *error);
-/** Fills in where a subscription's dead letters are: kafka_topic, partition, key. Borrows. */
+/** Fills in where a subscription's dead letters are: kafka_topic, partition, key; and its messages:
+ * origin. Borrows. */
 void message_read_dead_letters(struct message_read *read, const struct kafka_names *names,
-                               const struct kafka_layout *layout, const char *subscription_id);
+                               const struct kafka_layout *layout,
+                               const struct catalog_subscription *subscription);
 /** Frees the rows. */
 void message_read_fini(struct message_read *read);
 

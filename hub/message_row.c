@@ -25,7 +25,21 @@ static char *read_text(const rd_kafka_message_t *record, const char *name)
     return kafka_header(record, name, &value, &length) ? xstrndup(value, length) : NULL;
 }
 
-void message_head_read(struct message_head *head, const rd_kafka_message_t *record)
+/** Whether a dead letter's message lies, or lay, in this partition. */
+static bool is_from(const rd_kafka_message_t *record, const struct location *origin)
+{
+    const char *topic;
+    size_t length;
+    if (!origin || !origin->kafka_topic)
+        return true;
+    return kafka_header(record, DEAD_LETTER_HEADER_ORIGIN, &topic, &length) &&
+           length == strlen(origin->kafka_topic) &&
+           memcmp(topic, origin->kafka_topic, length) == 0 &&
+           read_number(record, DEAD_LETTER_HEADER_PARTITION, -1) == origin->partition;
+}
+
+void message_head_read(struct message_head *head, const rd_kafka_message_t *record,
+                       const struct location *origin)
 {
     const char *id;
     size_t length;
@@ -33,7 +47,8 @@ void message_head_read(struct message_head *head, const rd_kafka_message_t *reco
     head->offset = record->offset;
     head->published_at_ms = read_number(record, MESSAGE_HEADER_PUBLISHED_AT, 0);
     head->body_length = record->len;
-    head->origin_offset = read_number(record, DEAD_LETTER_HEADER_OFFSET, -1);
+    head->origin_offset =
+        is_from(record, origin) ? read_number(record, DEAD_LETTER_HEADER_OFFSET, -1) : -1;
     head->dead_lettered_at_ms = read_number(record, DEAD_LETTER_HEADER_AT, 0);
     if (kafka_header(record, MESSAGE_HEADER_ID, &id, &length))
         memcpy(head->id, id, length < MESSAGE_READER_MAX_ID ? length : MESSAGE_READER_MAX_ID);

@@ -4,7 +4,9 @@
 
 #include "hub/message_reader.h"
 
-void message_head_read(struct message_head *head, const rd_kafka_message_t *record);
+/** `origin` as in struct message_read. */
+void message_head_read(struct message_head *head, const rd_kafka_message_t *record,
+                       const struct location *origin);
 /** Copies. */
 void message_row_read(struct message_row *row, const struct message_head *head,
                       const rd_kafka_message_t *record);

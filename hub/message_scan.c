@@ -4,11 +4,11 @@
 #include <string.h>
 
 #include "common/clock.h"
-#include "common/kafka.h"
+#include "common/kafka_offsets.h"
 #include "common/panic.h"
 #include "hub/message_row.h"
 
-enum { POLL_MS = 5, NUDGE_MS = 1000, LOOK_UP_MS = 3000, RETRY_MS = 50, BATCH = 512 };
+enum { POLL_MS = 5, NUDGE_MS = 1000, BATCH = 512 };
 
 struct message_scanner {
     const struct config *config;
@@ -57,49 +57,21 @@ void message_scanner_free(struct message_scanner *scanner)
 
 /* --- the range --- */
 
-static rd_kafka_resp_err_t ask_offset(struct message_scanner *scanner,
-                                      const struct message_read *read, int64_t ms, int timeout_ms,
-                                      int64_t *offset)
+/** `at`: a time, or RD_KAFKA_OFFSET_END. */
+static int look_up(struct message_scanner *scanner, const struct message_read *read, int64_t at,
+                   int64_t deadline, int64_t *offset, struct error *error)
 {
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_t *at =
-        rd_kafka_topic_partition_list_add(list, read->kafka_topic, read->partition);
-    at->offset = ms;
-    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(scanner->rk, list, timeout_ms);
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
-        code = at->err;
-    *offset = at->offset;
-    rd_kafka_topic_partition_list_destroy(list);
-    return code;
-}
-
-/**
- * The offset of the first record that Kafka got at `ms` or later; RD_KAFKA_OFFSET_END: there is
- * none. `ms` may be RD_KAFKA_OFFSET_END too: the end of the partition.
- * (rd_kafka_query_watermark_offsets waits for a broker that does not answer for far longer than it
- * is told to.)
- */
-static int look_up(struct message_scanner *scanner, const struct message_read *read, int64_t ms,
-                   int64_t *offset, struct error *error)
-{
-    int64_t deadline = clock_monotonic_ms() + LOOK_UP_MS, left = LOOK_UP_MS;
-    rd_kafka_resp_err_t code;
-    for (;;) {
-        code = ask_offset(scanner, read, ms, (int)left, offset);
-        left = deadline - clock_monotonic_ms() - RETRY_MS;
-        if (code == RD_KAFKA_RESP_ERR_NO_ERROR || left <= 0 || atomic_load(scanner->stopping))
-            break;
-        clock_sleep_ms(RETRY_MS); /* the partition may be about to have another leader */
-    }
-    return code == RD_KAFKA_RESP_ERR_NO_ERROR ? 0 : kafka_error(error, code, "where messages are");
+    int64_t left = deadline - clock_monotonic_ms();
+    return kafka_find_offset(scanner->rk, read->kafka_topic, read->partition, at,
+                             left > 0 ? (int)left : 0, scanner->stopping, offset, error);
 }
 
 static int find_range(struct message_scanner *scanner, const struct message_read *read,
-                      int64_t *from, int64_t *to, struct error *error)
+                      int64_t deadline, int64_t *from, int64_t *to, struct error *error)
 {
     int64_t since = 0;
-    if (look_up(scanner, read, RD_KAFKA_OFFSET_END, to, error) != 0 ||
-        (read->from_ms > 0 && look_up(scanner, read, read->from_ms, &since, error) != 0))
+    if (look_up(scanner, read, RD_KAFKA_OFFSET_END, deadline, to, error) != 0 ||
+        (read->from_ms > 0 && look_up(scanner, read, read->from_ms, deadline, &since, error) != 0))
         return -1;
     *from = since < 0 ? *to : read->from > since ? read->from : since;
     if (read->to >= 0 && read->to < *to)
@@ -127,7 +99,7 @@ static bool take_record(struct message_read *read, const rd_kafka_message_t *rec
     if (record->key_len != strlen(read->key) ||
         memcmp(record->key, read->key, record->key_len) != 0)
         return true;
-    message_head_read(&head, record);
+    message_head_read(&head, record, read->origin);
     enum message_verdict verdict = read->judge ? read->judge(read, &head) : MESSAGE_TAKE;
     if (verdict == MESSAGE_PASS_OVER)
         return true;
@@ -159,8 +131,9 @@ static bool take_message(struct message_read *read, const rd_kafka_message_t *me
     }
     if (message->err) {
         kafka_error(error, message->err, "reading messages");
-        return false;
+        return true; /* librdkafka goes on by itself, and so it may pass */
     }
+    error->code = ERROR_NONE;
     if (message->offset >= to) {
         read->next = to;
         return false;
@@ -175,15 +148,17 @@ static bool take_message(struct message_read *read, const rd_kafka_message_t *me
  * else wakes its thread: a request does. */
 static void nudge(struct message_scanner *scanner, const struct message_read *read)
 {
-    int64_t end;
-    ask_offset(scanner, read, RD_KAFKA_OFFSET_END, NUDGE_MS, &end);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, read->kafka_topic, read->partition)->offset =
+        RD_KAFKA_OFFSET_END;
+    kafka_ask_offsets(scanner->rk, list, NUDGE_MS);
+    rd_kafka_topic_partition_list_destroy(list);
 }
 
 static int scan(struct message_scanner *scanner, struct message_read *read, int64_t to,
-                struct error *error)
+                int64_t deadline, struct error *error)
 {
     rd_kafka_message_t *messages[BATCH];
-    int64_t deadline = clock_monotonic_ms() + read->timeout_ms;
     bool going_on = true;
     while (going_on) {
         size_t count = kafka_consume(scanner->queue, POLL_MS, messages, BATCH);
@@ -195,12 +170,12 @@ static int scan(struct message_scanner *scanner, struct message_read *read, int6
             return error_set(error, ERROR_UNAVAILABLE, true, "the hub is stopping");
         if (going_on && clock_monotonic_ms() >= deadline) {
             read->end = MESSAGE_READ_TIME;
-            return 0;
+            return error->code == ERROR_NONE ? 0 : -1;
         }
         if (count == 0)
             nudge(scanner, read);
     }
-    return error->code == ERROR_NONE ? 0 : -1;
+    return 0;
 }
 
 static int assign(struct message_scanner *scanner, const struct message_read *read,
@@ -217,16 +192,18 @@ static int assign(struct message_scanner *scanner, const struct message_read *re
 int message_scanner_read(struct message_scanner *scanner, struct message_read *read,
                          struct error *error)
 {
-    int64_t to = 0;
+    int64_t to = 0, deadline = clock_monotonic_ms() + read->timeout_ms;
     memset(error, 0, sizeof(*error));
     read->end = MESSAGE_READ_COMPLETE;
-    if (open_client(scanner, error) != 0 || find_range(scanner, read, &read->next, &to, error) != 0)
+    if (open_client(scanner, error) != 0 ||
+        find_range(scanner, read, deadline, &read->next, &to, error) != 0)
         return -1;
+    memset(error, 0, sizeof(*error));
     if (read->max_rows == 0 || read->next >= to)
         return 0;
     int result = assign(scanner, read, error);
     if (result == 0)
-        result = scan(scanner, read, to, error);
+        result = scan(scanner, read, to, deadline, error);
     rd_kafka_assign(scanner->rk, NULL);
     return result;
 }

@@ -14,7 +14,7 @@ struct message_scanner *message_scanner_new(const struct config *config,
                                             const atomic_bool *stopping);
 void message_scanner_free(struct message_scanner *scanner);
 
-/** Fills the answer. Blocks up to the read's time-out and somewhat more. @locality one thread */
+/** Fills the answer. Blocks up to the read's time-out, and a second more. @locality one thread */
 int message_scanner_read(struct message_scanner *scanner, struct message_read *read,
                          struct error *error);
 

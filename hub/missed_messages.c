@@ -204,9 +204,6 @@ static void on_letters_counted(struct message_read *read, const struct error *er
 static enum message_verdict count_letter(struct message_read *read, const struct message_head *head)
 {
     struct missed *missed = CONTAINER_OF(read, struct missed, letters);
-    /* Given up a moment ago, and not passed by the position yet: it is among the messages still. */
-    if (head->origin_offset >= missed->question.next)
-        return MESSAGE_PASS_OVER;
     return missed_page_add_letter(&missed->page, head) ? MESSAGE_PASS_OVER : MESSAGE_STOP;
 }
 
@@ -224,8 +221,9 @@ static void on_position(struct position_question *question, const struct error *
         fail(missed, error->message);
         return;
     }
+    missed->page.position = question->next;
     missed->page.subscribed_at_ms = question->subscription.created_at_ms;
-    message_read_dead_letters(read, &hub->names, &hub->layout, question->id);
+    message_read_dead_letters(read, &hub->names, &hub->layout, &question->subscription);
     read->done = on_letters_counted;
     read->judge = count_letter;
     read->from_ms = read_since(missed);

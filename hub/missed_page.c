@@ -16,7 +16,7 @@ void missed_page_fini(struct missed_page *page)
 
 bool missed_page_add_letter(struct missed_page *page, const struct message_head *head)
 {
-    if (head->published_at_ms < page->since_ms ||
+    if (head->published_at_ms < page->since_ms || head->origin_offset >= page->position ||
         head->dead_lettered_at_ms < page->subscribed_at_ms)
         return true;
     if (page->letter_count == MISSED_MAX_LETTERS)
@@ -26,19 +26,28 @@ bool missed_page_add_letter(struct missed_page *page, const struct message_head 
         page->letters = xrealloc(page->letters, page->letter_capacity * sizeof(*page->letters));
     }
     struct missed_letter *letter = &page->letters[page->letter_count++];
+    letter->origin_offset = head->origin_offset;
     letter->published_at_ms = head->published_at_ms;
     letter->offset = head->offset;
     memcpy(letter->id, head->id, sizeof(letter->id));
     return true;
 }
 
-/** Ids sort by time too, and make one message's letters neighbours. */
+static int compare_numbers(int64_t a, int64_t b)
+{
+    return a < b ? -1 : a > b;
+}
+
+/** Those that lie elsewhere are from before the topic lay here; time is all that orders them. 0:
+ * they are of one message. */
 static int compare(const void *left, const void *right)
 {
     const struct missed_letter *a = left, *b = right;
-    if (a->published_at_ms != b->published_at_ms)
-        return a->published_at_ms < b->published_at_ms ? -1 : 1;
-    return strcmp(a->id, b->id);
+    int order = compare_numbers(a->origin_offset, b->origin_offset);
+    if (order != 0 || a->origin_offset >= 0)
+        return order;
+    order = compare_numbers(a->published_at_ms, b->published_at_ms);
+    return order != 0 ? order : strcmp(a->id, b->id);
 }
 
 void missed_page_sort(struct missed_page *page)
@@ -47,20 +56,10 @@ void missed_page_sort(struct missed_page *page)
     if (page->letter_count > 0)
         qsort(page->letters, page->letter_count, sizeof(*page->letters), compare);
     for (size_t i = 0; i < page->letter_count; i++)
-        /* After a crash a message may have been given up twice. */
+        /* After a crash, or a replay, a message may have been given up twice. */
         if (kept == 0 || compare(&page->letters[kept - 1], &page->letters[i]) != 0)
             page->letters[kept++] = page->letters[i];
     page->letter_count = kept;
-}
-
-/** A crash, or messages in flight, can leave one both given up and undelivered. */
-static bool is_letter(const struct missed_page *page, const struct message_head *head)
-{
-    struct missed_letter key = {.published_at_ms = head->published_at_ms};
-    if (page->letter_count == 0)
-        return false;
-    memcpy(key.id, head->id, sizeof(key.id));
-    return bsearch(&key, page->letters, page->letter_count, sizeof(key), compare);
 }
 
 /* --- the page --- */
@@ -81,18 +80,17 @@ static bool add_row(struct missed_page *page, bool letter, int64_t offset)
     return true;
 }
 
-static void add_letters(struct missed_page *page, int64_t until_ms)
+static void add_letters(struct missed_page *page)
 {
-    while (page->next_letter < page->letter_count && !is_full(page) &&
-           page->letters[page->next_letter].published_at_ms <= until_ms)
+    while (page->next_letter < page->letter_count && !is_full(page))
         add_row(page, true, page->letters[page->next_letter++].offset);
 }
 
 enum message_verdict missed_page_judge(struct missed_page *page, const struct message_head *head)
 {
-    if (head->published_at_ms < page->since_ms || is_letter(page, head))
+    if (head->published_at_ms < page->since_ms)
         return MESSAGE_PASS_OVER;
-    add_letters(page, head->published_at_ms);
+    add_letters(page);
     if (is_full(page))
         return MESSAGE_STOP;
     return add_row(page, false, head->offset) ? MESSAGE_TAKE : MESSAGE_PASS_OVER;
@@ -100,7 +98,7 @@ enum message_verdict missed_page_judge(struct missed_page *page, const struct me
 
 void missed_page_finish(struct missed_page *page)
 {
-    add_letters(page, INT64_MAX);
+    add_letters(page);
 }
 
 bool missed_page_has_letter(const struct missed_page *page, int64_t offset)

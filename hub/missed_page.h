@@ -1,7 +1,9 @@
 /**
- * Which messages are on a page of missed ones. All that a subscription missed is one sequence: its
- * undelivered messages in the order in which they lie, and its dead letters put between them by the
- * times of publishing. A page is so many rows of it, after so many that are skipped. Pure.
+ * Which messages are on a page of missed ones. All that a subscription missed is one sequence, in
+ * the order in which the messages lie in their partition: first its dead letters, which all lie
+ * before its position, then what it has not confirmed. (Times of publishing are several hubs'
+ * clocks: they do not tell the order.) A page is so many rows of it, after so many that are
+ * skipped. Pure.
  */
 #ifndef WEBSUB_HUB_MISSED_PAGE_H
 #define WEBSUB_HUB_MISSED_PAGE_H
@@ -11,6 +13,7 @@
 #define MISSED_MAX_LETTERS 100000
 
 struct missed_letter {
+    int64_t origin_offset; /**< -1: it lies in none of the partition that the topic has now */
     int64_t published_at_ms;
     int64_t offset; /**< in the dead letters topic */
     char id[MESSAGE_READER_MAX_ID + 1];
@@ -26,8 +29,9 @@ struct missed_page {
     /* set by the user; rows to skip and to have */
     int64_t since_ms; /**< only what was published then or later */
     int64_t skip, count;
-    int64_t
-        subscribed_at_ms; /**< letters that were given up before are an earlier subscription's */
+    int64_t position; /**< letters from here on are among the messages still, or again */
+    /** Letters that were given up before are an earlier subscription's. */
+    int64_t subscribed_at_ms;
     struct missed_item *items; /**< the page, in order */
     size_t item_count;
     /* private */

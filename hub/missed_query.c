@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/buffer.h"
+#include "common/clock.h"
 #include "common/form.h"
 #include "common/panic.h"
 #include "common/signature.h"
@@ -102,7 +103,7 @@ static int take_timestamp(struct missed_query *query, const struct form *form, s
     const char *text = take(form, "timestamp", true, error);
     if (!text)
         return -1;
-    if (!missed_parse_time(text, &query->since_ms))
+    if (!clock_parse(text, &query->since_ms))
         return refuse(error, "timestamp", "must be a time such as 2026-01-31T12:00:00.000Z");
     query->timestamp = xstrdup(text);
     return 0;

@@ -44,11 +44,4 @@ void missed_query_fini(struct missed_query *query);
 bool missed_query_is_signed(const struct missed_query *query, const char *topic,
                             const char *signature, const char *secret);
 
-/**
- * Milliseconds since 1970 of an ISO 8601 time: 2026-01-31T12:00, with or without seconds, a
- * fraction of up to nine digits (beyond milliseconds cut), and zone (Z, +01:00, +0100; without it
- * is UTC).
- */
-bool missed_parse_time(const char *text, int64_t *ms);
-
 #endif

@@ -12,7 +12,6 @@
 #include "common/panic.h"
 #include "hub/api/request.h"
 #include "hub/message_reader.h"
-#include "hub/missed_query.h"
 
 enum { DEFAULT_LIMIT = 100, MAX_LIMIT = 1000, MAX_BYTES = 4 << 20, TIMEOUT_MS = 5000 };
 
@@ -92,7 +91,7 @@ void api_attempts_list(struct api_request *request)
     if (!api_take_integer(request, "limit", 1, MAX_LIMIT, DEFAULT_LIMIT, &limit) ||
         !api_take_integer(request, "cursor", 0, INT64_MAX, -1, &cursor))
         return;
-    if (since && !missed_parse_time(since, &since_ms)) {
+    if (since && !clock_parse(since, &since_ms)) {
         api_problem(request, 400, "since", "must be a time as of RFC 3339");
         return;
     }

@@ -7,14 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/address.h"
-#include "common/audit.h"
 #include "common/clock.h"
 #include "common/container.h"
 #include "common/panic.h"
 #include "hub/api/request.h"
 #include "hub/message_reader.h"
-#include "hub/missed_query.h"
+#include "hub/request_audit.h"
 
 enum { LOOK_UP_MS = 5000, MAX_BODY = 4096, MAX_CHARACTERS = 100 };
 
@@ -54,22 +52,15 @@ static void refuse(struct command *command, unsigned status, const char *member,
 static void audit(const struct command *command)
 {
     const struct api_request *request = command->request;
-    char address[ADDRESS_TEXT_SIZE];
-    if (request->hub->config.log.audit == AUDIT_OFF)
-        return;
-    address_write(http_request_client_address(request->http), address);
     const struct audit_entry entry = {
         .allowed = true,
         .operation = command->name,
         .topic = command->subscription.topic,
         .callback = command->subscription.callback,
-        .user = request->identity ? request->identity->name : NULL,
-        .method = request->identity ? request->identity->method : NULL,
-        .address = address,
         .request = command->id,
         .reason = "operator",
     };
-    audit_write(&entry);
+    request_audit(request->hub, request->http, request->identity, entry);
 }
 
 /* @locality producer thread */
@@ -175,7 +166,7 @@ static void move(struct command *command)
         look_up(command, END_OF_TIME);
     } else if (to && strcmp(to, "beginning") == 0) {
         look_up(command, 0);
-    } else if (to && missed_parse_time(to, &time_ms)) {
+    } else if (to && clock_parse(to, &time_ms)) {
         look_up(command, time_ms);
     } else {
         refuse(command, 400, "to", "must be \"beginning\", \"end\" or a time; or give an offset");

@@ -156,7 +156,7 @@ static void choose_range(struct listing *listing)
     read->max_bytes = MAX_BYTES;
     read->timeout_ms = TIMEOUT_MS;
     if (listing->source == SOURCE_DEAD_LETTERS) {
-        message_read_dead_letters(read, &hub->names, &hub->layout, s->id);
+        message_read_dead_letters(read, &hub->names, &hub->layout, s);
     } else {
         read->kafka_topic = s->location.kafka_topic;
         read->partition = s->location.partition;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/buffer.h"
 #include "common/clock.h"
 #include "common/id.h"
 #include "common/log.h"
@@ -113,7 +114,11 @@ bool api_take_choice(struct api_request *request, const char *name, const char *
             return true;
         }
     }
-    api_problem(request, 400, name, "is none of the values that it may have");
+    struct buffer values = {0};
+    for (int i = 0; choices[i]; i++)
+        buffer_append_format(&values, "%s%s", i > 0 ? ", " : "", choices[i]);
+    api_problem(request, 400, name, "must be one of: %s", values.data);
+    buffer_fini(&values);
     return false;
 }
 

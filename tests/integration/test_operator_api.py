@@ -6,12 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from jsonschema import Draft202012Validator
 
 from harness import planted
 from harness.behaviours import answer
-from harness.hub_client import Answer
 from harness.ids import subscription_id, topic_id
+from harness.operator_api import Api
 from harness.settle import wait_active
 from harness.suite import Suite
 from harness.topics import new_topic
@@ -27,53 +26,6 @@ def api_suite(kafka, tmp_path_factory):
     settings = UsersFile(directory / "users", USERS).settings()
     with Suite(kafka.bootstrap, directory, "api-", settings=settings) as suite:
         yield suite.start()
-
-
-class Api:
-    """What one user sees; answers are checked against the API's own description."""
-
-    def __init__(self, suite: Suite, user: str):
-        self.hub = suite.hub(headers=basic(user))
-        self._description = json.loads(self.hub.request("GET", "/api/v1/openapi.json").body)
-
-    def get(self, path: str) -> Answer:
-        return self.hub.request("GET", f"/api/v1/{path}")
-
-    def value(self, path: str, template: str | None = None) -> dict:
-        answer = self.get(path)
-        assert answer.status == 200, answer
-        assert answer.header("Content-Type") == "application/json"
-        value = json.loads(answer.body)
-        self.check(value, template or "/" + path.partition("?")[0], "200")
-        return value
-
-    def problem(self, path: str, status: int, parameter: str | None = None) -> dict:
-        answer = self.get(path)
-        assert answer.status == status, answer
-        assert answer.header("Content-Type") == "application/problem+json"
-        problem = json.loads(answer.body)
-        schema = {"$ref": "#/components/schemas/Problem"}
-        Draft202012Validator(schema | {"components": self._description["components"]}).validate(problem)
-        assert problem["status"] == status and problem.get("parameter") == parameter, problem
-        return problem
-
-    def check(self, value: dict, template: str, status: str) -> None:
-        answer = self._description["paths"][template]["get"]["responses"][status]
-        schema = answer["content"]["application/json"]["schema"]
-        Draft202012Validator(schema | {"components": self._description["components"]}).validate(value)
-
-    def pages(self, path: str, limit: int) -> list[dict]:
-        """All items of a list, page by page."""
-        items, cursor = [], None
-        while True:
-            query = f"&cursor={cursor}" if cursor else ""
-            separator = "&" if "?" in path else "?"
-            page = self.value(f"{path}{separator}limit={limit}{query}")
-            assert len(page["items"]) <= limit
-            items += page["items"]
-            cursor = page["next_cursor"]
-            if cursor is None:
-                return items
 
 
 @pytest.fixture

@@ -82,7 +82,7 @@ static void a_line_says_who_what_when_and_why(void **state)
     (void)state;
     log_init("websub-test", LOG_ERROR, LOG_TEXT); /* neither concerns the file */
     open_audit(path);
-    audit_write(&entry);
+    audit_write(AUDIT_CHANGES, &entry);
     open_audit("");
     json_t *line = json_loads(read_path(path), JSON_REJECT_DUPLICATES, NULL);
     const char *time, *level, *event, *operation, *user, *method, *address, *topic, *callback,
@@ -111,7 +111,7 @@ static void lines_are_never_left_out(void **state)
     log_init("websub-test", LOG_ERROR, LOG_JSON);
     open_audit(path);
     for (int i = 0; i < 20 * LOG_BURST; i++)
-        audit_write(&entry);
+        audit_write(AUDIT_CHANGES, &entry);
     open_audit("");
     const char *text = read_path(path);
     assert_int_equal(count_lines(text), 20 * LOG_BURST);
@@ -125,7 +125,7 @@ static void without_a_file_they_go_to_stderr(void **state)
     open_audit("");
     capture_start();
     for (int i = 0; i < 2 * LOG_BURST; i++)
-        audit_write(&entry);
+        audit_write(AUDIT_CHANGES, &entry);
     const char *text = capture_stop();
     assert_int_equal(count_lines(text), 2 * LOG_BURST);
     assert_non_null(strstr(text, " audit   websub-test audit.denied operation=subscribe "));
@@ -137,9 +137,9 @@ static void the_file_is_appended_to_and_not_for_everyone(void **state)
     struct stat status;
     (void)state;
     open_audit(path);
-    audit_write(&entry);
+    audit_write(AUDIT_CHANGES, &entry);
     open_audit(path);
-    audit_write(&entry);
+    audit_write(AUDIT_CHANGES, &entry);
     open_audit("");
     assert_int_equal(count_lines(read_path(path)), 2);
     assert_int_equal(stat(path, &status), 0);
@@ -150,11 +150,11 @@ static void a_file_that_was_moved_away_is_made_again(void **state)
 {
     (void)state;
     open_audit(path);
-    audit_write(&entry);
+    audit_write(AUDIT_CHANGES, &entry);
     assert_int_equal(rename(path, moved), 0);
-    audit_write(&entry);
+    audit_write(AUDIT_CHANGES, &entry);
     audit_reopen();
-    audit_write(&entry);
+    audit_write(AUDIT_CHANGES, &entry);
     open_audit("");
     assert_int_equal(count_lines(read_path(moved)), 2);
     assert_int_equal(count_lines(read_path(path)), 1);
@@ -171,7 +171,7 @@ static void when_opening_fails_the_old_one_stays(void **state)
     char *text = capture_stop();
     assert_int_equal(rmdir(path), 0);
     assert_non_null(strstr(text, "audit.not_reopened"));
-    audit_write(&entry);
+    audit_write(AUDIT_CHANGES, &entry);
     open_audit("");
     assert_int_equal(count_lines(read_path(moved)), 1);
 }
@@ -195,7 +195,7 @@ static void what_the_file_does_not_take_goes_to_stderr(void **state)
         skip();
     open_audit("/dev/full");
     capture_start();
-    audit_write(&entry);
+    audit_write(AUDIT_CHANGES, &entry);
     const char *text = capture_stop();
     open_audit("");
     assert_int_equal(count_lines(text), 1);
@@ -206,7 +206,7 @@ static void *write_and_reopen(void *context)
 {
     (void)context;
     for (int i = 0; i < 200; i++) {
-        audit_write(&entry);
+        audit_write(AUDIT_CHANGES, &entry);
         if (i % 20 == 0)
             audit_reopen();
     }

@@ -8,33 +8,44 @@
 #include "hub/missed_answer.h"
 #include "hub/missed_page.h"
 
+enum { POSITION = 10 };
+
 static struct message_head head(int64_t offset, int64_t published_at_ms)
 {
-    struct message_head made = {
-        .offset = offset, .published_at_ms = published_at_ms, .dead_lettered_at_ms = 5000};
+    struct message_head made = {.offset = offset,
+                                .published_at_ms = published_at_ms,
+                                .origin_offset = -1,
+                                .dead_lettered_at_ms = 5000};
     snprintf(made.id, sizeof(made.id), "id-%lld", (long long)published_at_ms);
     return made;
 }
 
-/* Messages at 100, 110, … 190 (offsets 10 … 19); letters at 95, 110 + 5, 195 (offsets 0, 1, 2). */
-static void fill_letters(struct missed_page *page)
+/** A letter at `offset` of the message at `origin`. */
+static void add_letter(struct missed_page *page, int64_t offset, int64_t published_at_ms,
+                       int64_t origin)
 {
-    static const int64_t times[] = {95, 115, 195};
-    for (int i = 2; i >= 0; i--) {
-        struct message_head letter = head(i, times[i]);
-        assert_true(missed_page_add_letter(page, &letter));
-    }
-    missed_page_sort(page);
+    struct message_head letter = head(offset, published_at_ms);
+    letter.origin_offset = origin;
+    assert_true(missed_page_add_letter(page, &letter));
 }
 
-/** The page's offsets, letters negative (less one), as text. */
+static void add_item(char *text, size_t size, const struct missed_item *item)
+{
+    char one[16];
+    snprintf(one, sizeof(one), "%s%s%lld", *text ? " " : "", item->is_letter ? "L" : "",
+             (long long)item->offset);
+    strncat(text, one, size - strlen(text) - 1);
+}
+
+/** The page's offsets, letters with an L, as text: with the letters, then messages at 100, 110, …
+ * 190 (offsets 10 … 19). */
 static void make(struct missed_page *page, char *text, size_t size)
 {
     bool stopped = false;
     text[0] = '\0';
-    fill_letters(page);
+    missed_page_sort(page);
     for (int i = 0; i < 10 && !stopped; i++) {
-        struct message_head message = head(10 + i, 100 + 10 * i);
+        struct message_head message = head(POSITION + i, 100 + 10 * i);
         size_t before = page->item_count;
         enum message_verdict verdict = missed_page_judge(page, &message);
         stopped = verdict == MESSAGE_STOP;
@@ -43,12 +54,8 @@ static void make(struct missed_page *page, char *text, size_t size)
     }
     if (!stopped)
         missed_page_finish(page);
-    for (size_t i = 0; i < page->item_count; i++) {
-        char one[16];
-        snprintf(one, sizeof(one), "%s%s%lld", i ? " " : "", page->items[i].is_letter ? "L" : "",
-                 (long long)page->items[i].offset);
-        strncat(text, one, size - strlen(text) - 1);
-    }
+    for (size_t i = 0; i < page->item_count; i++)
+        add_item(text, size, &page->items[i]);
 }
 
 static void test_pages(void **state)
@@ -58,28 +65,32 @@ static void test_pages(void **state)
         int64_t since, skip, count;
         const char *items;
     } cases[] = {
-        {0, 0, 100, "L0 10 11 L1 12 13 14 15 16 17 18 19 L2"},
-        {0, 0, 13, "L0 10 11 L1 12 13 14 15 16 17 18 19 L2"},
-        {0, 0, 12, "L0 10 11 L1 12 13 14 15 16 17 18 19"},
-        {0, 12, 12, "L2"},
+        {0, 0, 100, "L0 L1 L2 10 11 12 13 14 15 16 17 18 19"},
+        {0, 0, 13, "L0 L1 L2 10 11 12 13 14 15 16 17 18 19"},
+        {0, 0, 12, "L0 L1 L2 10 11 12 13 14 15 16 17 18"},
+        {0, 12, 12, "19"},
         {0, 13, 12, ""},
         {0, 1000000, 12, ""},
         {0, 0, 1, "L0"},
-        {0, 1, 1, "10"},
-        {0, 0, 4, "L0 10 11 L1"},
-        {0, 4, 4, "12 13 14 15"},
-        {0, 8, 4, "16 17 18 19"},
-        {0, 3, 2, "L1 12"},
-        {110, 0, 3, "11 L1 12"},
-        {115, 0, 3, "L1 12 13"},
-        {116, 0, 3, "12 13 14"},
-        {190, 0, 3, "19 L2"},
+        {0, 1, 1, "L1"},
+        {0, 0, 4, "L0 L1 L2 10"},
+        {0, 4, 4, "11 12 13 14"},
+        {0, 2, 2, "L2 10"},
+        {110, 0, 3, "L1 L2 11"},
+        {115, 0, 3, "L1 L2 12"},
+        {116, 0, 3, "L2 12 13"},
+        {190, 0, 3, "L2 19"},
         {196, 0, 3, ""},
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
-        struct missed_page page = {
-            .since_ms = cases[i].since, .skip = cases[i].skip, .count = cases[i].count};
+        struct missed_page page = {.since_ms = cases[i].since,
+                                   .skip = cases[i].skip,
+                                   .count = cases[i].count,
+                                   .position = POSITION};
         char text[256];
+        add_letter(&page, 2, 195, 7);
+        add_letter(&page, 1, 115, 5);
+        add_letter(&page, 0, 95, 3);
         make(&page, text, sizeof(text));
         if (strcmp(text, cases[i].items) != 0)
             fail_msg("case %zu: %s", i, text);
@@ -92,20 +103,44 @@ static void test_pages(void **state)
     }
 }
 
+static void assert_page(struct missed_page *page, const char *items)
+{
+    char text[256];
+    make(page, text, sizeof(text));
+    assert_string_equal(text, items);
+    missed_page_fini(page);
+}
+
+static void test_the_order_is_that_of_the_partition_whatever_the_clocks_said(void **state)
+{
+    (void)state;
+    struct missed_page page = {.count = 6, .position = POSITION};
+    add_letter(&page, 0, 500, 4);
+    add_letter(&page, 1, 500, 3);
+    add_letter(&page, 2, 499, 6);
+    add_letter(&page, 3, 501, 5);
+    assert_page(&page, "L1 L0 L3 L2 10 11");
+}
+
+static void test_letters_from_elsewhere_come_first(void **state)
+{
+    (void)state;
+    struct missed_page page = {.count = 5, .position = POSITION};
+    add_letter(&page, 5, 40, 1);
+    add_letter(&page, 1, 60, -1);
+    add_letter(&page, 0, 50, -1);
+    add_letter(&page, 2, 50, -1); /* given up twice */
+    assert_page(&page, "L0 L1 L5 10 11");
+}
+
 static void test_a_message_is_on_the_pages_once(void **state)
 {
     (void)state;
-    struct missed_page page = {.count = 10};
-    struct message_head letter = head(0, 100), again = head(1, 100), message = head(10, 100);
-    missed_page_add_letter(&page, &letter);
-    missed_page_add_letter(&page, &again);
-    missed_page_sort(&page);
-    assert_int_equal(missed_page_judge(&page, &message), MESSAGE_PASS_OVER);
-    strcpy(message.id, "another");
-    assert_int_equal(missed_page_judge(&page, &message), MESSAGE_TAKE);
-    missed_page_finish(&page);
-    assert_int_equal(page.item_count, 2);
-    missed_page_fini(&page);
+    struct missed_page page = {.count = 5, .position = POSITION};
+    add_letter(&page, 0, 90, 8);
+    add_letter(&page, 1, 90, 8);
+    add_letter(&page, 2, 100, POSITION); /* given up, and not passed by the position yet */
+    assert_page(&page, "L0 10 11 12 13");
 }
 
 static void test_letters_of_an_earlier_subscription_are_not_meant(void **state)
@@ -170,6 +205,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pages),
+        cmocka_unit_test(test_the_order_is_that_of_the_partition_whatever_the_clocks_said),
+        cmocka_unit_test(test_letters_from_elsewhere_come_first),
         cmocka_unit_test(test_a_message_is_on_the_pages_once),
         cmocka_unit_test(test_letters_of_an_earlier_subscription_are_not_meant),
         cmocka_unit_test(test_too_many_letters),

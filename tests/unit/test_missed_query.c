@@ -10,55 +10,6 @@
 #define CALLBACK "callback=aHR0cDovL2xvY2FsaG9zdDo4MDgwL2NhbGxiYWNr"
 #define TIME     "timestamp=2026-01-31T12:00:00.000Z"
 
-static void test_times(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *text;
-        int64_t ms; /* -1: no time */
-    } cases[] = {
-        {"1970-01-01T00:00:00Z", 0},
-        {"1970-01-01T00:00:00", 0},
-        {"1970-01-01T00:01", 60000},
-        {"1970-01-01T00:00:01.5Z", 1500},
-        {"1970-01-01T00:00:01.05Z", 1050},
-        {"1970-01-01T00:00:01.005", 1005},
-        {"1970-01-01T00:00:01.005999999Z", 1005},
-        {"2026-01-31T12:00:00.123Z", 1769860800123},
-        {"2026-01-31T13:00:00.123+01:00", 1769860800123},
-        {"2026-01-31T13:00:00.123+0100", 1769860800123},
-        {"2026-01-31T06:30:00.123-05:30", 1769860800123},
-        {"2024-02-29T00:00:00Z", 1709164800000},
-        {"9999-12-31T23:59:59.999Z", 253402300799999},
-        {"2026-02-29T00:00:00Z", -1},
-        {"2026-04-31T00:00:00Z", -1},
-        {"2026-13-01T00:00:00Z", -1},
-        {"2026-00-01T00:00:00Z", -1},
-        {"2026-01-01T24:00:00Z", -1},
-        {"2026-01-01T00:60:00Z", -1},
-        {"2026-01-01T00:00:60Z", -1},
-        {"2026-01-01T00:00:00.Z", -1},
-        {"2026-01-01T00:00:00.0000000001Z", -1},
-        {"2026-01-01T00:00:00ZZ", -1},
-        {"2026-01-01T00:00:00 ", -1},
-        {"2026-01-01T00:00:00+1", -1},
-        {"2026-01-01T00:00:00+19:00", -1},
-        {"2026-01-01 00:00:00", -1},
-        {"2026-01-01", -1},
-        {"20260101T000000Z", -1},
-        {"-026-01-01T00:00:00Z", -1},
-        {"1769860800123", -1},
-        {"now", -1},
-        {"", -1},
-    };
-    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
-        int64_t ms = 0;
-        bool parsed = missed_parse_time(cases[i].text, &ms);
-        if (parsed != (cases[i].ms >= 0) || (parsed && ms != cases[i].ms))
-            fail_msg("%s: %lld", cases[i].text, (long long)ms);
-    }
-}
-
 static void parse(struct missed_query *query, const char *text)
 {
     struct error error;
@@ -242,7 +193,6 @@ static void test_what_is_no_signature(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_times),
         cmocka_unit_test(test_what_is_asked_for),
         cmocka_unit_test(test_readings_of_a_topic),
         cmocka_unit_test(test_what_is_wrong_is_named),

@@ -1,8 +1,7 @@
-/* The timestamps of MOSIP's call for missed messages. */
+#include "common/clock.h"
+
 #include <string.h>
 #include <time.h>
-
-#include "hub/missed_query.h"
 
 /** Reads exactly `digits` digits at `*text`, and moves behind them. */
 static bool take_number(const char **text, int digits, int low, int high, int *number)
@@ -75,7 +74,7 @@ static bool take_zone(const char **text, int *ahead)
     return true;
 }
 
-bool missed_parse_time(const char *text, int64_t *ms)
+bool clock_parse(const char *text, int64_t *wall_ms)
 {
     struct tm tm = {0};
     int fraction = 0, ahead = 0;
@@ -84,6 +83,6 @@ bool missed_parse_time(const char *text, int64_t *ms)
         return false;
     int day = tm.tm_mday;
     int64_t seconds = timegm(&tm);
-    *ms = (seconds - ahead) * 1000 + fraction;
+    *wall_ms = (seconds - ahead) * 1000 + fraction;
     return tm.tm_mday == day; /* else the month has no such day */
 }
