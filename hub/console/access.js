@@ -3,6 +3,8 @@ import { get, watchUnauthorized } from './api.js';
 import { useCallback, useEffect, useState } from './html.js';
 import { forget, isSignedIn } from './session.js';
 
+const AGAIN_MS = 3000;
+
 /**
  * @returns {state, operator, problem, check, signOut}; state: "checking", "in", "out" (credentials are
  *     needed; `problem` says which), or "failed" (the hub could not tell)
@@ -35,6 +37,11 @@ export function useAccess() {
     });
     check();
   }, []);
+  useEffect(() => {
+    if (access.state !== 'failed') return undefined;
+    const timer = setTimeout(check, AGAIN_MS);
+    return () => clearTimeout(timer);
+  }, [access]);
 
   return { ...access, check, signOut };
 }

@@ -1,7 +1,7 @@
 /** The frame of the page: who looks at it, where he is, and the view of that. */
 import { useAccess } from './access.js';
 import { Announcements } from './announce.js';
-import { html, useEffect, useState } from './html.js';
+import { html, useEffect, useErrorBoundary, useState } from './html.js';
 import { Overview } from './overview.js';
 import { Empty, Loading, ProblemNotice, ViewHead } from './parts.js';
 import { go, href, useRoute } from './router.js';
@@ -77,14 +77,22 @@ function View({ route, access }) {
   if (section === 'subscriptions' && !id)
     return html`<${Subscriptions} query=${route.query} operator=${operator} />`;
   if (section === 'subscriptions')
-    return html`<${Subscription} key=${id} id=${id} part=${part} query=${route.query} operator=${operator} />`;
+    return html`<${Subscription} id=${id} part=${part} query=${route.query} operator=${operator} />`;
   return html`<${NotFound} />`;
+}
+
+/** A view that breaks takes neither the frame with it nor the other views. */
+function Guarded({ route, access }) {
+  const [error, again] = useErrorBoundary();
+  if (!error) return html`<${View} route=${route} access=${access} />`;
+  const problem = { title: 'This view has failed', detail: String(error) };
+  return html`<${ProblemNotice} problem=${problem} retry=${again} />`;
 }
 
 function Content({ route, access }) {
   switch (access.state) {
     case 'in':
-      return html`<${View} route=${route} access=${access} />`;
+      return html`<${Guarded} key=${route.segments.slice(0, 2).join('/')} route=${route} access=${access} />`;
     case 'out':
       return html`<${SignIn} access=${access} />`;
     case 'failed':

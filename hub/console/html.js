@@ -3,5 +3,13 @@ import { h } from './vendor/preact.mjs';
 import htm from './vendor/htm.mjs';
 
 export const html = htm.bind(h);
-export { render, Fragment } from './vendor/preact.mjs';
-export { useCallback, useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from './vendor/hooks.mjs';
+export { render } from './vendor/preact.mjs';
+export {
+  useCallback,
+  useEffect,
+  useErrorBoundary,
+  useId,
+  useMemo,
+  useRef,
+  useState,
+} from './vendor/hooks.mjs';

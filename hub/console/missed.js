@@ -33,10 +33,12 @@ export const sources = {
   },
 };
 
-const toField = value => {
-  const local = new Date(Date.parse(value) - new Date(value).getTimezoneOffset() * 60000);
-  return local.toISOString().slice(0, 19);
-};
+/** As <input type="datetime-local"> wants it; "" for what is no time, which the hub will say. */
+function toField(value) {
+  const time = new Date(value);
+  if (Number.isNaN(time.getTime())) return '';
+  return new Date(time.getTime() - time.getTimezoneOffset() * 60000).toISOString().slice(0, 19);
+}
 
 function Sources({ path, source }) {
   const aim = name =>

@@ -67,6 +67,7 @@ def console(chromium, expected_complaints):
     """Nothing may be wrong with the page, whatever is done: errors, refused scripts and styles."""
     chromium.complaints()
     yield chromium
+    chromium.driver.get("about:blank")
     complaints = chromium.complaints()
     unexpected = [one for one in complaints if not any(part in one for part in expected_complaints)]
     assert not unexpected, unexpected
@@ -229,6 +230,58 @@ def test_problems_are_told_where_they_belong(root, feed, expected_complaints):
     root.wait_text("must be an integer", selector=".field.is-wrong")
     root.go(f"#/subscriptions/{'0' * 32}")
     root.wait_text("There is no subscription with this id")
+
+
+JSON = [
+    '{"a": [], "b": {}, "c": "\\"},{[:", "d": -1.50e+05, "d": 1e400}',
+    '[[1, [true, false, null]], "\u00e4\\u0000", {"": {"": []}}]',
+    " 12345678901234567890 ",
+]
+
+
+@pytest.mark.parametrize("text", JSON)
+def test_json_is_laid_out_without_being_changed(console, suite, text):
+    console.open(suite)
+    laid_out = console.driver.execute_async_script(
+        """const [text, done] = arguments;
+        import('./body.js').then(({ layOut }) => done(layOut(text).map(piece => piece.text).join('')))""",
+        text,
+    )
+    kept = {"parse_float": str, "parse_int": str, "object_pairs_hook": list}
+    assert json.loads(laid_out, **kept) == json.loads(text, **kept)
+
+
+@pytest.mark.parametrize(
+    "header, schemes",
+    [
+        ('Basic realm="websub", charset="UTF-8"', ["basic"]),
+        ('Bearer realm="basic, bearer", error="invalid_token", error_description="x, Basic y"', ["bearer"]),
+        ('basic realm="a\\"b", Bearer realm="c"', ["basic", "bearer"]),
+        (None, []),
+    ],
+)
+def test_what_the_hub_asks_for_is_understood(console, suite, header, schemes):
+    console.open(suite)
+    found = console.driver.execute_async_script(
+        "const [header, done] = arguments; import('./api.js').then(api => done(api.schemesOf(header)))",
+        header,
+    )
+    assert found == schemes
+
+
+def test_a_hub_that_is_away_for_a_while(burying, console, subscriber, expected_complaints):
+    """What is known stays on show, with a word that it is old; then it goes on by itself."""
+    expected_complaints.append("net::ERR_")
+    feed = Feed.new(burying.hub(), subscriber)
+    console.open(burying, "#/topics")
+    console.wait_text(feed.topic)
+    burying.kill("hub-0")
+    console.go("#/subscriptions")
+    console.wait_text("The hub cannot be reached.")
+    burying.start("hub-0")
+    console.click("Try again")
+    console.wait_text(feed.topic, feed.endpoint.url)
+    console.wait_without("The hub cannot be reached.")
 
 
 # --- putting it right ---
