@@ -49,6 +49,9 @@ static const struct {
                                   NEEDS_CALLBACK | NEEDS_REQUEST | NEEDS_OFFSET},
     [EVENT_DELIVERY_REDELIVERED] = {"delivery.redelivered",
                                     NEEDS_CALLBACK | NEEDS_OFFSET | NEEDS_BASE},
+    [EVENT_DELIVERY_REDELIVER_LETTERS] = {"delivery.redeliver_letters",
+                                          NEEDS_CALLBACK | NEEDS_REQUEST | NEEDS_OFFSET},
+    [EVENT_DELIVERY_LETTERS_SETTLED] = {"delivery.letters_settled", NEEDS_CALLBACK | NEEDS_OFFSET},
     [EVENT_SUBSCRIPTION_DELETE] = {"subscription.delete", NEEDS_CALLBACK | NEEDS_REQUEST},
 };
 
@@ -87,6 +90,8 @@ char *event_encode(const struct event *event, size_t *length)
         json_put_integer(object, "offset", event->offset);
     if (needs & NEEDS_BASE)
         json_put_integer(object, "base", event->base);
+    if (event->marked > 0)
+        json_put_integer(object, "marked", event->marked);
     if (needs & NEEDS_DEADLINE)
         json_put_integer(object, "deadline", event->deadline);
     return json_finish(object, length);
@@ -157,6 +162,7 @@ int event_decode(const void *value, size_t length, struct event *event, struct e
         json_take_bounded(object, "max_in_flight", RECORD_MAX_IN_FLIGHT, &problem);
     event->offset = json_take_integer(object, "offset", -1, &problem);
     event->base = json_take_integer(object, "base", -1, &problem);
+    event->marked = json_take_bounded(object, "marked", INT64_MAX, &problem);
     event->deadline = json_take_integer(object, "deadline", -1, &problem);
     event->method = -1;
     json_decref(object);

@@ -11,12 +11,14 @@
  * process that lost its partition) is ignored there, so writing one twice or too late is always
  * harmless.
  *
- * Commands (resume, pause, move, redeliver, delete): `request` is the command's own id, by which
- * one that comes twice in a row is known; owner and operator say who gives it. The offset of a move
- * is one of the subscription's message partition, at most its end: who writes the event has looked
- * that up. Below the oldest message that is retained it means that one. A redelivery's offset is
- * that of the message; one that is not there (any more) is not delivered. `location`, if given, is
- * where the offset was looked up: if the topic lies elsewhere by now, the command is ignored.
+ * Commands (resume, pause, move, redeliver, redeliver letters, delete): `request` is the command's
+ * own id, by which one that comes twice in a row is known; owner and operator say who gives it. The
+ * offset of a move is one of the subscription's message partition, at most its end: who writes the
+ * event has looked that up. Below the oldest message that is retained it means that one. A
+ * redelivery's offset is that of the message; one that is not there (any more) is not delivered.
+ * `location`, if given, is where the offset was looked up: if the topic lies elsewhere by now, the
+ * command is ignored. Of letters (all dead letters) the offset is one of the subscription's
+ * partition of the dead letters topic: its end when the command was given.
  */
 #ifndef WEBSUB_COMMON_EVENT_H
 #define WEBSUB_COMMON_EVENT_H
@@ -53,8 +55,11 @@ enum event_type {
     EVENT_DELIVERY_PAUSE,     /**< command; request, reason?: nothing is sent until it is resumed */
     EVENT_DELIVERY_MOVE,      /**< command; request, offset, location?: it continues there */
     EVENT_DELIVERY_REDELIVER, /**< command; request, offset, location?: once more, out of order */
-    EVENT_DELIVERY_REDELIVERED, /**< offset, base = event of the command, reason? = why not */
-    EVENT_SUBSCRIPTION_DELETE,  /**< command; request, reason?: it ends with a denial notice */
+    EVENT_DELIVERY_REDELIVERED,       /**< offset, base = event of the command, reason? = why not,
+                                         marked? = behind the record that says so (dead_letter.h) */
+    EVENT_DELIVERY_REDELIVER_LETTERS, /**< command; request, offset: all dead letters before */
+    EVENT_DELIVERY_LETTERS_SETTLED,   /**< offset: those before were delivered, or written anew */
+    EVENT_SUBSCRIPTION_DELETE, /**< command; request, reason?: it ends with a denial notice */
     EVENT_TYPE_COUNT
 };
 
@@ -75,6 +80,7 @@ struct event {
     int64_t max_in_flight; /**< 0: the dispatcher's default */
     int64_t offset;
     int64_t base;     /**< position.base that the writer knew (state.h) */
+    int64_t marked;   /**< 0: there is none */
     int64_t deadline; /**< wall clock ms */
 };
 

@@ -102,6 +102,26 @@ void id_uuid7(char out[ID_UUID_SIZE])
     }
 }
 
+bool id_uuid7_time(const char *id, int64_t *wall_ms)
+{
+    static const char form[] = "xxxxxxxx-xxxx-7xxx-Vxxx-xxxxxxxxxxxx";
+    static const char digits[] = "0123456789abcdef";
+    *wall_ms = 0;
+    if (strlen(id) != ID_UUID_SIZE - 1)
+        return false;
+    for (size_t i = 0; form[i]; i++) {
+        const char *digit = strchr(digits, id[i]);
+        bool fits = form[i] == 'x'   ? digit != NULL
+                    : form[i] == 'V' ? strchr("89ab", id[i]) != NULL
+                                     : id[i] == form[i];
+        if (!fits)
+            return false;
+        if (i < 13 && digit)
+            *wall_ms = *wall_ms * 16 + (digit - digits);
+    }
+    return true;
+}
+
 char *id_topic_key(const char *topic)
 {
     return xasprintf("topic:%s", topic);

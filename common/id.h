@@ -3,6 +3,7 @@
 #ifndef WEBSUB_COMMON_ID_H
 #define WEBSUB_COMMON_ID_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,9 @@ void id_topic(const char *topic, char out[ID_HEX_SIZE]);
 
 /** UUID version 7 (RFC 9562, section 5.7): sorts by time of creation; 74 random bits. */
 void id_uuid7(char out[ID_UUID_SIZE]);
+
+/** When an id of that form, as id_uuid7 writes it, was made; false: it is none. */
+bool id_uuid7_time(const char *id, int64_t *wall_ms);
 
 /** `length` random letters and digits and a NUL: challenges, tokens. */
 void id_random_text(char *out, size_t length);

@@ -23,6 +23,9 @@
 #define DEAD_LETTER_HEADER_ORIGIN    "origin-topic"     /**< Kafka topic of the message */
 #define DEAD_LETTER_HEADER_PARTITION "origin-partition"
 #define DEAD_LETTER_HEADER_OFFSET    "origin-offset"
+/** Milliseconds since 1970. Only in a record without a body that says of an earlier letter of the
+ * same origin that its message was redelivered. */
+#define DEAD_LETTER_HEADER_SETTLED "settled-at"
 
 /**
  * Whether a value can be sent on as a header field of HTTP (RFC 9110 section 5.5): no control

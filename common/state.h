@@ -79,6 +79,17 @@ struct redelivery_request {
     int64_t command; /**< event that asked for it */
 };
 
+/**
+ * What became of its dead letters, as offsets of its partition of the dead letters topic. One is
+ * settled, and no longer missed, when it lies before `settled`, or when a record before `marked`,
+ * and behind it, says that its message was redelivered (dispatcher/dead_letter.h).
+ */
+struct letters_state {
+    int64_t settled;
+    int64_t marked;
+    int64_t wanted; /**< an operator wants those before redelivered; up to `settled`: none */
+};
+
 struct subscription_state {
     char id[ID_HEX_SIZE];
     char *topic;
@@ -104,6 +115,7 @@ struct subscription_state {
     struct position position;
     struct redelivery_request *redeliver; /**< by offset; NULL when redeliver_count is 0 */
     size_t redeliver_count;
+    struct letters_state letters;
     struct pending_request *pending; /**< NULL when pending_count is 0 */
     size_t pending_count;
 };

@@ -20,6 +20,16 @@ static void put_redeliveries(json_t *object, const struct subscription_state *s)
     json_object_set_new(object, "redeliver", array);
 }
 
+static void put_letters(json_t *object, const struct letters_state *letters)
+{
+    if (letters->settled > 0)
+        json_put_integer(object, "letters_settled", letters->settled);
+    if (letters->marked > 0)
+        json_put_integer(object, "letters_marked", letters->marked);
+    if (letters->wanted > 0)
+        json_put_integer(object, "letters_wanted", letters->wanted);
+}
+
 void state_put_commands(json_t *object, const struct subscription_state *s)
 {
     if (s->paused) {
@@ -30,6 +40,7 @@ void state_put_commands(json_t *object, const struct subscription_state *s)
         json_put_string(object, "command", s->command);
     json_put_string(object, "commanded_by", s->commanded_by);
     put_redeliveries(object, s);
+    put_letters(object, &s->letters);
 }
 
 static bool take_redelivery(const json_t *pair, struct redelivery_request *request)
@@ -79,4 +90,9 @@ void state_take_commands(const json_t *object, struct subscription_state *s, str
         memcpy(s->command, command, ID_UUID_SIZE);
     free(command);
     take_redeliveries(json_object_get(object, "redeliver"), s, problem);
+    s->letters = (struct letters_state){
+        .settled = json_take_bounded(object, "letters_settled", INT64_MAX, problem),
+        .marked = json_take_bounded(object, "letters_marked", INT64_MAX, problem),
+        .wanted = json_take_bounded(object, "letters_wanted", INT64_MAX, problem),
+    };
 }

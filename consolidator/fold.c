@@ -90,12 +90,15 @@ static enum fold_outcome end_subscription(struct subscription_state **state)
     }
     fold_end_pause(s);
     fold_clear_redeliveries(s);
+    if (s->status != SUBSCRIPTION_REQUESTED) /* what was given up is the former one's */
+        s->created_at_ms = s->pending[0].requested_at_ms;
     s->status = SUBSCRIPTION_REQUESTED;
     stored_secret_fini(&s->secret);
     fold_set_string(&s->reason, NULL);
     fold_set_string(&s->owner, NULL);
     fold_set_string(&s->commanded_by, NULL);
     s->command[0] = '\0';
+    memset(&s->letters, 0, sizeof(s->letters));
     location_fini(&s->location);
     memset(&s->position, 0, sizeof(s->position));
     s->method = -1;
@@ -133,6 +136,8 @@ static enum fold_outcome on_requested(struct subscription_state **state, const s
         id_subscription(event->topic, event->callback, s->id);
         s->topic = xstrdup(event->topic);
         s->callback = xstrdup(event->callback);
+        if (s->status != SUBSCRIPTION_REQUESTED) /* what was given up is the former one's */
+            s->created_at_ms = s->pending[0].requested_at_ms;
         s->status = SUBSCRIPTION_REQUESTED;
         s->method = -1;
         s->created_at_ms = event->at_ms;
@@ -337,10 +342,13 @@ enum fold_outcome fold_subscription(struct subscription_state **state, const str
     case EVENT_DELIVERY_PAUSE:
     case EVENT_DELIVERY_MOVE:
     case EVENT_DELIVERY_REDELIVER:
+    case EVENT_DELIVERY_REDELIVER_LETTERS:
     case EVENT_SUBSCRIPTION_DELETE:
         return fold_command(state, event, sequence);
     case EVENT_DELIVERY_REDELIVERED:
         return fold_redelivered(*state, event);
+    case EVENT_DELIVERY_LETTERS_SETTLED:
+        return fold_letters_settled(*state, event);
     default:
         return FOLD_IGNORED;
     }

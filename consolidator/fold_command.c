@@ -14,6 +14,8 @@
  * subscription is detached (dispatcher/position.h).
  *  - A message to be delivered once more stays in the list until the dispatcher tells that the very
  * command is done. Neither has anything to do with the position.
+ *  - Dead letters are settled in their order: state only says how far that has come and how far it
+ * is wanted, and neither ever goes back.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -111,11 +113,14 @@ enum fold_outcome fold_redelivered(struct subscription_state *s, const struct ev
     if (at == s->redeliver_count || s->redeliver[at].offset != event->offset ||
         s->redeliver[at].command != event->base)
         return FOLD_IGNORED;
-    if (s->redeliver_count == 1) {
-        fold_clear_redeliveries(s);
+    if (event->marked > s->letters.marked)
+        s->letters.marked = event->marked;
+    s->redeliver_count--;
+    if (s->redeliver_count == 0) {
+        free(s->redeliver);
+        s->redeliver = NULL;
         return FOLD_CHANGED;
     }
-    s->redeliver_count--;
     memmove(s->redeliver + at, s->redeliver + at + 1,
             (s->redeliver_count - at) * sizeof(*s->redeliver));
     return FOLD_CHANGED;
@@ -126,6 +131,26 @@ void fold_clear_redeliveries(struct subscription_state *s)
     free(s->redeliver);
     s->redeliver = NULL;
     s->redeliver_count = 0;
+    s->letters.wanted = 0;
+}
+
+static enum fold_outcome on_redeliver_letters(struct subscription_state *s,
+                                              const struct event *event)
+{
+    if (!fold_is_served(s) || event->offset <= s->letters.wanted ||
+        event->offset <= s->letters.settled)
+        return FOLD_IGNORED;
+    s->letters.wanted = event->offset;
+    remember(s, event);
+    return FOLD_CHANGED;
+}
+
+enum fold_outcome fold_letters_settled(struct subscription_state *s, const struct event *event)
+{
+    if (event->offset <= s->letters.settled || event->offset > s->letters.wanted)
+        return FOLD_IGNORED;
+    s->letters.settled = event->offset;
+    return FOLD_CHANGED;
 }
 
 /* --- all --- */
@@ -152,6 +177,8 @@ enum fold_outcome fold_command(struct subscription_state **state, const struct e
         return on_move(s, event, sequence);
     case EVENT_DELIVERY_REDELIVER:
         return on_redeliver(s, event, sequence);
+    case EVENT_DELIVERY_REDELIVER_LETTERS:
+        return on_redeliver_letters(s, event);
     default:
         return on_delete(state, event);
     }

@@ -25,6 +25,8 @@ enum fold_outcome fold_end_with_notice(struct subscription_state **state, const 
 
 /** A message was delivered once more, as a command said. */
 enum fold_outcome fold_redelivered(struct subscription_state *state, const struct event *event);
+/** Its dead letters were settled up to an offset: a fact, whoever tells it, and however late. */
+enum fold_outcome fold_letters_settled(struct subscription_state *state, const struct event *event);
 /** They make no sense any more: it ended, or its messages lie elsewhere. */
 void fold_clear_redeliveries(struct subscription_state *state);
 

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <utlist.h>
 
 #include "common/clock.h"
@@ -38,6 +39,27 @@ struct chunk *chunk_new(size_t capacity)
 {
     struct chunk *chunk = xcalloc(1, sizeof(*chunk) + capacity * sizeof(chunk->messages[0]));
     chunk->capacity = capacity;
+    return chunk;
+}
+
+/** Behind the messages of a chunk, and freed with it. */
+struct letters_channel {
+    struct channel channel;
+    char id[ID_HEX_SIZE];
+};
+
+struct chunk *chunk_new_letters(size_t capacity, struct message_partition *partition,
+                                const char *subscription_id, const struct message_partition *origin)
+{
+    struct chunk *chunk = xcalloc(1, sizeof(*chunk) + capacity * sizeof(chunk->messages[0]) +
+                                         sizeof(struct letters_channel));
+    struct letters_channel *letters = (struct letters_channel *)&chunk->messages[capacity];
+    memcpy(letters->id, subscription_id, ID_HEX_SIZE);
+    letters->channel.partition = partition;
+    letters->channel.topic = letters->id;
+    chunk->channel = &letters->channel;
+    chunk->capacity = capacity;
+    chunk->origin = origin;
     return chunk;
 }
 

@@ -21,6 +21,7 @@
 
 struct catch_up;
 struct redelivery;
+struct letter_run;
 
 /** A request, and then its answer: posted to the loop's mailbox as `task`. */
 struct chunk {
@@ -28,6 +29,9 @@ struct chunk {
     struct chunk *next;
     struct subscription *subscription; /**< the loop's; NULL when it is gone meanwhile */
     struct redelivery *redelivery;     /**< the loop's, in place of a subscription; or NULL */
+    struct letter_run *letter_run;     /**< likewise */
+    /** Dead letters are read: of messages in this partition. NULL: messages are. */
+    const struct message_partition *origin;
     struct channel *channel;
     int loop;
     bool probing; /**< for a subscription that fails */
@@ -46,6 +50,11 @@ struct chunk {
 
 /** A request for at most `capacity` messages, 1 to CHUNK_MESSAGES; the caller fills the rest. */
 struct chunk *chunk_new(size_t capacity);
+/** A request for dead letters of a subscription, of messages in `origin`: it has its own channel.
+ */
+struct chunk *chunk_new_letters(size_t capacity, struct message_partition *partition,
+                                const char *subscription_id,
+                                const struct message_partition *origin);
 
 struct catch_up *catch_up_new(struct dispatcher *dispatcher, struct error *error);
 /** Stops the threads; requests that were not begun are answered as failed. */

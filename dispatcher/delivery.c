@@ -217,12 +217,12 @@ static void suspend(struct subscription *s, const char *reason)
 }
 
 /* @locality the loop's thread */
-static void on_buried(void *context, bool written)
+static void on_buried(void *context, int64_t behind)
 {
     struct delivery *delivery = context;
     struct subscription *s = delivery->subscription;
     delivery->letter = NULL;
-    if (!written) {
+    if (behind == 0) {
         delivery->state = DELIVERY_WAITING;
         subscription_wait(s, BURY_AGAIN_MS);
         return;

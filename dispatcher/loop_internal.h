@@ -9,6 +9,7 @@
  *   delivery.c      one message to one subscription: request, result, retry
  *   delivery_request.c  the request itself
  *   redelivery.c    messages that an operator wants delivered once more
+ *   letter_run.c    the same for all dead letters
  *   dead_letter.c   one that is given up by policy
  *   report_sweep.c  what operators are to see of subscriptions
  *   coverage.c      what the shard's offset may pass
@@ -103,6 +104,7 @@ struct subscription {
     uv_timer_t *retry; /**< while waiting to try again */
 
     struct redeliveries *redeliveries; /**< what an operator wants once more, or NULL */
+    struct letter_run *letter_run;     /**< likewise, of all dead letters */
 
     /* what is told to the outside */
     struct coverage *coverage; /**< NULL: detached */
@@ -222,6 +224,26 @@ void redelivery_on_chunk(struct chunk *chunk);
 bool redelivery_is_sending(const struct subscription *subscription);
 /** Ends what is under way, without result, and forgets the rest. */
 void redelivery_drop(struct subscription *subscription);
+
+/** Whether the message at `offset` is one of them. */
+bool redelivery_lists(const struct subscription *subscription, int64_t offset);
+/** Whether something may be sent beside what is delivered in order. */
+bool redelivery_may_send(const struct subscription *subscription);
+
+/* letter_run.c */
+/** Takes over how far `state` says that dead letters are wanted. */
+void letter_run_take(struct subscription *subscription, const struct subscription_state *state);
+/** Begins what can begin now. Call whenever something may have changed, and once a second. */
+void letter_run_pump(struct subscription *subscription);
+/** Takes over the answer to a request for letters or marks. */
+void letter_run_on_chunk(struct chunk *chunk);
+/** The message at `origin` was redelivered, as the mark at `offset` says. */
+void letter_run_note_mark(struct subscription *subscription, int64_t origin, int64_t offset);
+/** Tells how far it has come, if that is not told yet: nothing more will begin. */
+void letter_run_tell(struct subscription *subscription);
+bool letter_run_is_sending(const struct subscription *subscription);
+/** Ends what is under way, without result, and forgets the rest. */
+void letter_run_drop(struct subscription *subscription);
 
 /* delivery.c */
 /** The callback answered 410: nothing is sent any more, and the subscription ends. */

@@ -76,7 +76,8 @@ static bool is_draining(struct loop *loop, int32_t shard)
     DL_FOREACH2(loop->restless, subscription, restless_next)
     {
         if (subscription->shard == shard &&
-            (delivery_is_sending(subscription) || redelivery_is_sending(subscription)))
+            (delivery_is_sending(subscription) || redelivery_is_sending(subscription) ||
+             letter_run_is_sending(subscription)))
             return true;
     }
     return false;
@@ -97,12 +98,24 @@ static void drop_shard(struct loop *loop, int32_t shard)
     }
 }
 
+/** How far dead letters have come is told now, so that the next owner repeats none. */
+static void tell_letters(struct loop *loop, int32_t shard)
+{
+    struct subscription *subscription;
+    DL_FOREACH2(loop->restless, subscription, restless_next)
+    {
+        if (subscription->shard == shard)
+            letter_run_tell(subscription);
+    }
+}
+
 static void on_drain_poll(uv_timer_t *timer)
 {
     struct revocation *revocation = timer->data;
     struct loop *loop = revocation->loop;
     if (clock_monotonic_ms() < revocation->deadline_ms && is_draining(loop, revocation->shard))
         return;
+    tell_letters(loop, revocation->shard);
     coverage_collect(loop, revocation->shard, revocation->collection);
     collected(revocation->collection);
     uv_close((uv_handle_t *)timer, on_revocation_closed);

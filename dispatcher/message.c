@@ -104,6 +104,26 @@ struct message *message_from_kafka(const rd_kafka_message_t *record, struct memo
     return message;
 }
 
+static bool is_from(const rd_kafka_message_t *record, const char *topic, int32_t partition)
+{
+    struct text origin = get_header(record, DEAD_LETTER_HEADER_ORIGIN);
+    struct text number = get_header(record, DEAD_LETTER_HEADER_PARTITION);
+    return origin.value && number.value && origin.length == strlen(topic) &&
+           memcmp(origin.value, topic, origin.length) == 0 && parse_number(number) == partition;
+}
+
+void message_take_letter(struct message *message, const rd_kafka_message_t *record,
+                         const char *origin_topic, int32_t origin_partition)
+{
+    struct text offset = get_header(record, DEAD_LETTER_HEADER_OFFSET);
+    struct text settled = get_header(record, DEAD_LETTER_HEADER_SETTLED);
+    message->letter.offset = record->offset;
+    message->letter.at_ms = parse_number(get_header(record, DEAD_LETTER_HEADER_AT));
+    message->letter.is_mark = settled.value;
+    message->offset =
+        offset.value && is_from(record, origin_topic, origin_partition) ? parse_number(offset) : -1;
+}
+
 /* The order in which message_from_kafka makes the lines. */
 enum { LINE_CONTENT_TYPE = 0, LINE_TRACEPARENT = 4 };
 

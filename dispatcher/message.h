@@ -7,6 +7,7 @@
 
 #include <librdkafka/rdkafka.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,10 +17,18 @@
 
 #define MESSAGE_HEADERS_MAX 5
 
+/** What a record of the dead letters topic has besides its message. */
+struct letter {
+    int64_t offset; /**< of the record */
+    int64_t at_ms;  /**< wall clock: when it was given up */
+    bool is_mark;   /**< no letter, but that its message was redelivered (dead_letter.h) */
+};
+
 struct message {
     atomic_int references;
     struct memory_account *account; /**< that is charged for it while it exists */
-    int64_t offset;
+    int64_t offset; /**< of a dead letter: of its message where it lies, -1: elsewhere by now */
+    struct letter letter;    /**< of dead letters */
     int64_t received_ms;     /**< monotonic: when it was read here */
     int64_t published_at_ms; /**< wall clock */
     const char *id;
@@ -39,6 +48,10 @@ struct message {
  */
 struct message *message_from_kafka(const rd_kafka_message_t *record, struct memory_account *account,
                                    struct error *error);
+/** After message_from_kafka, before it is shared: what makes it a dead letter of a message in that
+ * partition. */
+void message_take_letter(struct message *message, const rd_kafka_message_t *record,
+                         const char *origin_topic, int32_t origin_partition);
 /** Without the name of the header; NULL: the publisher sent none. */
 const char *message_traceparent(const struct message *message);
 const char *message_content_type(const struct message *message);

@@ -131,6 +131,8 @@ static void take_message(struct reading *reading, const rd_kafka_message_t *reco
                     LOG_INT("offset", record->offset), LOG_STR("reason", error.message));
         return;
     }
+    if (chunk->origin)
+        message_take_letter(message, record, chunk->origin->kafka_topic, chunk->origin->partition);
     message->received_ms = 0; /* it has been waiting for long, wherever it was */
     reading->bytes += (int64_t)message->cost;
     chunk->messages[chunk->count++] = message;

@@ -2,8 +2,9 @@
  * Messages that an operator wants delivered once more, apart from the order: dead letters, mostly.
  *
  * State lists them (common/state.h). One at a time is read and sent, beside what is delivered in
- * order; when its subscriber has confirmed it, an event takes it off the list. So a crash repeats
- * at most one of them, and the next owner goes on with the rest. Positions are not concerned.
+ * order; when its subscriber has confirmed it, that is marked among the dead letters
+ * (dead_letter.h), and then an event takes it off the list. So a crash repeats at most one of them,
+ * and the next owner goes on with the rest. Positions are not concerned.
  *
  * An entry that is done stays here, so as not to be sent again, until state does not list it any
  * more; entries are told apart by their command, since the same message may be wanted again later.
@@ -20,15 +21,17 @@
 #include "common/log.h"
 #include "common/panic.h"
 #include "dispatcher/attempts.h"
+#include "dispatcher/dead_letter.h"
 #include "dispatcher/delivery_request.h"
 #include "dispatcher/retry.h"
 
-enum { TELL_AGAIN_MS = 15000, READ_AGAIN_MS = 1000 };
+enum { TELL_AGAIN_MS = 15000, READ_AGAIN_MS = 1000, MARK_AGAIN_MS = 1000 };
 
 struct entry {
     struct redelivery_request wanted;
     bool done;
     const char *reason;       /* why it was given up; NULL: it was delivered */
+    int64_t marked;           /* behind the mark that says so */
     int64_t told_ms;          /* 0: not yet */
     int64_t failing_since_ms; /* 0: it has not failed */
 };
@@ -48,7 +51,9 @@ struct redelivery {
     struct subscription *subscription;
     struct redelivery_request wanted;
     struct chunk *requested; /* while it is being read */
-    struct message *message; /* while it is being sent */
+    struct message *message; /* while it is being sent, and marked */
+    bool delivered;          /* it is to be marked */
+    struct dead_letter *mark;
 };
 
 /* --- entries --- */
@@ -67,6 +72,15 @@ static struct entry *find_entry(const struct redeliveries *all,
     bool found = all && low < all->count && all->entries[low].wanted.offset == wanted->offset &&
                  all->entries[low].wanted.command == wanted->command;
     return found ? &all->entries[low] : NULL;
+}
+
+bool redelivery_lists(const struct subscription *s, int64_t offset)
+{
+    const struct redeliveries *all = s->redeliveries;
+    for (size_t i = 0; all && i < all->count; i++)
+        if (all->entries[i].wanted.offset == offset)
+            return true;
+    return false;
 }
 
 /** The next one in turn that is to be sent and has been written already; NULL: there is none. */
@@ -92,6 +106,8 @@ static void close_open(struct redeliveries *all)
         return;
     if (open->requested)
         open->requested->redelivery = NULL; /* freed when it is answered */
+    if (open->mark)
+        dead_letter_forget(open->mark);
     if (open->message)
         message_release(open->message);
     free(open);
@@ -100,7 +116,7 @@ static void close_open(struct redeliveries *all)
 static void cancel_open(struct subscription *s)
 {
     struct redelivery *open = s->redeliveries->open;
-    if (open && open->message) {
+    if (open && open->message && !open->delivered) {
         gauge_add(s->loop->dispatcher->metrics.in_flight, -1);
         http_client_cancel(s->loop->http, &open->exchange);
     }
@@ -166,6 +182,7 @@ static void tell(struct subscription *s, struct entry *entry, int64_t now_ms)
         .method = -1,
         .offset = entry->wanted.offset,
         .base = entry->wanted.command,
+        .marked = entry->marked,
     };
     entry->told_ms = now_ms;
     if (event_writer_send(s->loop->dispatcher->events, &event, NULL, NULL, &error) != 0)
@@ -186,7 +203,44 @@ static void give_up(struct subscription *s, struct entry *entry, const char *rea
     tell(s, entry, clock_monotonic_ms());
 }
 
-static void on_success(struct subscription *s, struct entry *entry, struct redelivery *open)
+/* @locality the loop's thread */
+static void on_marked(void *context, int64_t behind)
+{
+    struct redelivery *open = context;
+    struct subscription *s = open->subscription;
+    struct entry *entry = find_entry(s->redeliveries, &open->wanted);
+    open->mark = NULL;
+    ENSURE(entry); /* or it had been forgotten */
+    if (behind == 0) {
+        s->redeliveries->not_before_ms = clock_monotonic_ms() + MARK_AGAIN_MS;
+        return;
+    }
+    entry->done = true;
+    entry->marked = behind;
+    letter_run_note_mark(s, entry->wanted.offset, behind - 1);
+    tell(s, entry, clock_monotonic_ms());
+    close_open(s->redeliveries);
+    redelivery_pump(s);
+}
+
+/** Letters of the message are settled; when it cannot be written now, the tick does. */
+static void mark(struct subscription *s, struct redelivery *open)
+{
+    struct error error;
+    const struct dead_letter_contents contents = {
+        .subscription = s->id,
+        .callback = s->callback,
+        .channel = s->log->channel,
+        .message = open->message,
+    };
+    open->mark = dead_letter_send(s->loop->dispatcher->dead_letters, s->loop, &contents, on_marked,
+                                  open, &error);
+    if (!open->mark)
+        log_warning("delivery.mark_not_sent", LOG_STR("subscription", s->id),
+                    LOG_STR("reason", error.message));
+}
+
+static void on_success(struct subscription *s, struct redelivery *open)
 {
     struct attempt attempt = {.type = ATTEMPT_REDELIVERED, .message = open->message};
     counter_add(s->loop->dispatcher->metrics.delivered, 1);
@@ -195,8 +249,8 @@ static void on_success(struct subscription *s, struct entry *entry, struct redel
     record(s, &attempt);
     s->redeliveries->failures = 0;
     s->redeliveries->not_before_ms = 0;
-    entry->done = true;
-    tell(s, entry, clock_monotonic_ms());
+    open->delivered = true;
+    mark(s, open);
 }
 
 static void on_failure(struct subscription *s, struct entry *entry, struct redelivery *open,
@@ -236,9 +290,11 @@ static void on_result(struct http_exchange *exchange, const struct http_result *
     gauge_add(s->loop->dispatcher->metrics.in_flight, -1);
     histogram_observe(s->loop->dispatcher->metrics.delivery, result->duration_us);
     ENSURE(entry); /* or it had been cancelled */
-    if (answered && result->status < 300)
-        on_success(s, entry, open);
-    else if (answered && result->status == 410)
+    if (answered && result->status < 300) {
+        on_success(s, open);
+        return;
+    }
+    if (answered && result->status == 410)
         delivery_end_gone(s);
     else
         on_failure(s, entry, open, result);
@@ -248,7 +304,7 @@ static void on_result(struct http_exchange *exchange, const struct http_result *
 
 /* --- reading and sending --- */
 
-static bool may_send(const struct subscription *s)
+bool redelivery_may_send(const struct subscription *s)
 {
     return s->status == SUBSCRIPTION_ACTIVE && s->failures == 0 && !s->locked &&
            subscription_may_deliver(s);
@@ -266,7 +322,7 @@ void redelivery_on_chunk(struct chunk *chunk)
         give_up(s, find_entry(s->redeliveries, &open->wanted), "no_message");
         close_open(s->redeliveries);
         redelivery_pump(s);
-    } else if (!may_send(s)) {
+    } else if (!redelivery_may_send(s)) {
         close_open(s->redeliveries); /* the tick reads it again */
     } else {
         open->message = message_hold(chunk->messages[0]);
@@ -304,7 +360,9 @@ void redelivery_pump(struct subscription *s)
     for (size_t i = 0; i < all->count; i++)
         if (all->entries[i].done && now - all->entries[i].told_ms >= TELL_AGAIN_MS)
             tell(s, &all->entries[i], now);
-    if (all->open || now < all->not_before_ms || !s->log->open || !may_send(s))
+    if (all->open && all->open->delivered && !all->open->mark && now >= all->not_before_ms)
+        mark(s, all->open);
+    if (all->open || now < all->not_before_ms || !s->log->open || !redelivery_may_send(s))
         return;
     const struct entry *entry = choose(all, s->log->progress->end);
     if (entry)

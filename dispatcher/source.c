@@ -162,6 +162,10 @@ void loop_on_chunk(struct loop *loop, struct chunk *chunk)
 {
     struct subscription *s = chunk->subscription;
     (void)loop;
+    if (chunk->letter_run) {
+        letter_run_on_chunk(chunk);
+        return;
+    }
     if (chunk->redelivery) {
         redelivery_on_chunk(chunk);
         return;

@@ -71,8 +71,8 @@ int64_t subscription_standing(const struct subscription *s)
 /** Those that need the tick: all but the ones that have everything, and of which all is told. */
 static void note_restless(struct subscription *s)
 {
-    bool restless =
-        s->is_behind || s->position.detached || s->status != SUBSCRIPTION_ACTIVE || s->redeliveries;
+    bool restless = s->is_behind || s->position.detached || s->status != SUBSCRIPTION_ACTIVE ||
+                    s->redeliveries || s->letter_run;
     if (restless == s->is_restless)
         return;
     s->is_restless = restless;
@@ -211,6 +211,7 @@ void subscription_tick(struct subscription *s, int64_t now_ms)
         subscription_pump(s);
     redelivery_pump(s);
     report_tick(s);
+    letter_run_pump(s);
     if (s->loop->tick_events_left == 0 ||
         (s->event_sent_ms > 0 && now_ms - s->event_sent_ms < EVENT_AGAIN_MS))
         return;
@@ -284,6 +285,7 @@ struct subscription *subscription_new(struct loop *loop, int32_t shard, struct c
     redelivery_take(s, state);
     if (!at_the_tail)
         report_change(s); /* its former owner had another next attempt in mind */
+    letter_run_take(s, state);
     subscription_pump(s);
     return s;
 }
@@ -310,8 +312,10 @@ void subscription_update(struct subscription *s, struct subscription_state *stat
     if (renewed && s->failures > 1)
         s->failures = 1; /* and if it is not, pauses grow anew */
     redelivery_take(s, state);
+    letter_run_take(s, state);
     subscription_pump(s);
     redelivery_pump(s);
+    letter_run_pump(s);
 }
 
 void subscription_free(struct subscription *s)
@@ -319,6 +323,7 @@ void subscription_free(struct subscription *s)
     struct loop *loop = s->loop;
     subscription_let_go(s);
     redelivery_drop(s);
+    letter_run_drop(s);
     stop_waiting(s);
     coverage_leave(s);
     report_queue_forget(&loop->reports, &s->report);

@@ -57,8 +57,9 @@ struct catalog_subscription {
     char *owner;  /**< or NULL */
     struct location location;
     struct position position;
-    size_t pending_count;  /**< requests that wait for their verification */
-    struct lag_figure lag; /**< see catalog_measure_with */
+    struct letters_state letters; /**< `wanted` is left out */
+    size_t pending_count;         /**< requests that wait for their verification */
+    struct lag_figure lag;        /**< see catalog_measure_with */
     /* as reported; 0 or NULL: not known, or none */
     int64_t last_success_ms;
     int64_t last_failure_ms;

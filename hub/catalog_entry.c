@@ -53,6 +53,8 @@ struct entry *entry_new(struct names *names, int32_t shard, const struct subscri
     entry->offset = state->position.offset;
     entry->set = state->position.set;
     entry->base = state->position.base;
+    entry->settled = state->letters.settled;
+    entry->marked = state->letters.marked;
     return entry;
 }
 
@@ -84,6 +86,7 @@ void entry_copy_out(const struct entry *entry, struct catalog_subscription *out)
         .owner = xstrdup_or_null(name_text(entry->owner)),
         .location = {xstrdup_or_null(name_text(entry->kafka_topic)), entry->partition},
         .position = {entry->offset, entry->set, entry->base, entry->detached},
+        .letters = {.settled = entry->settled, .marked = entry->marked},
         .pending_count = entry->pending_count,
         .lag = LAG_UNKNOWN,
     };

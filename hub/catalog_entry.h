@@ -22,6 +22,7 @@ struct entry {
     const struct name *topic, *kafka_topic, *owner, *reason, *secret_key;
     int64_t created_at_ms, verified_at_ms, lease_end_ms;
     int64_t offset, set, base;  /* of the position */
+    int64_t settled, marked;    /* dead letters */
     struct kept_report *report; /* NULL: nothing was reported */
     char callback[];            /* and its NUL, then the secret and its NUL, if there is one */
 };

@@ -26,8 +26,9 @@ struct message_head {
     int64_t published_at_ms;
     size_t body_length;
     int64_t dead_lettered_at_ms; /**< of a dead letter, else 0 */
-    int64_t origin_offset;       /**< of a dead letter: where the message lies; -1: not known, or
-                                    not in the partition that the read names as origin */
+    bool is_mark; /**< no dead letter, but that earlier ones of the same origin are settled */
+    int64_t origin_offset; /**< of a dead letter: where the message lies; -1: not known, or
+                              not in the partition that the read names as origin */
     char id[MESSAGE_READER_MAX_ID + 1];
 };
 
@@ -61,6 +62,10 @@ struct message_read {
     /** Asked about each message with the key, in order; NULL: all are taken. On a reader's thread;
      * must be quick. */
     enum message_verdict (*judge)(struct message_read *read, const struct message_head *head);
+    /** Asked before that, with when Kafka got the message: it and so many that follow it, this
+     * number in all, are passed over unseen. NULL: none. */
+    int64_t (*skip)(struct message_read *read, int64_t written_ms);
+    bool alone; /**< no other key's records are in the partition: what is skipped is not read */
     const char *kafka_topic;
     int32_t partition;
     const char *key; /**< of the records that are meant: the WebSub topic, or a subscription's id */
@@ -79,6 +84,7 @@ struct message_read {
     int64_t next; /**< where a read that goes on begins */
     /* private */
     size_t capacity;
+    int64_t skipping; /* messages that are still to be passed over */
     int64_t started_ms;
     struct message_read *previous, *following;
 };

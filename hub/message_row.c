@@ -49,6 +49,7 @@ void message_head_read(struct message_head *head, const rd_kafka_message_t *reco
     head->body_length = record->len;
     head->origin_offset =
         is_from(record, origin) ? read_number(record, DEAD_LETTER_HEADER_OFFSET, -1) : -1;
+    head->is_mark = read_number(record, DEAD_LETTER_HEADER_SETTLED, 0) > 0;
     head->dead_lettered_at_ms = read_number(record, DEAD_LETTER_HEADER_AT, 0);
     if (kafka_header(record, MESSAGE_HEADER_ID, &id, &length))
         memcpy(head->id, id, length < MESSAGE_READER_MAX_ID ? length : MESSAGE_READER_MAX_ID);

@@ -8,6 +8,9 @@
 #include "common/panic.h"
 #include "hub/message_row.h"
 
+/* As many messages are read and thrown away in the time that it takes to begin elsewhere. */
+enum { LEAP_MIN = 5000 };
+
 enum { POLL_MS = 5, NUDGE_MS = 1000, BATCH = 512 };
 
 struct message_scanner {
@@ -92,12 +95,25 @@ static void add_row(struct message_read *read, const struct message_head *head,
     read->bytes += head->body_length;
 }
 
+/** Whether the message is passed over unseen. */
+static bool is_skipped(struct message_read *read, const rd_kafka_message_t *record)
+{
+    if (read->skip && read->skipping == 0)
+        read->skipping = read->skip(read, rd_kafka_message_timestamp(record, NULL));
+    if (read->skipping == 0)
+        return false;
+    read->skipping--;
+    return true;
+}
+
 /** @returns whether the read goes on behind this record. */
 static bool take_record(struct message_read *read, const rd_kafka_message_t *record)
 {
     struct message_head head;
     if (record->key_len != strlen(read->key) ||
         memcmp(record->key, read->key, record->key_len) != 0)
+        return true;
+    if (is_skipped(read, record))
         return true;
     message_head_read(&head, record, read->origin);
     enum message_verdict verdict = read->judge ? read->judge(read, &head) : MESSAGE_TAKE;
@@ -155,12 +171,35 @@ static void nudge(struct message_scanner *scanner, const struct message_read *re
     rd_kafka_topic_partition_list_destroy(list);
 }
 
+static int assign(struct message_scanner *scanner, const struct message_read *read,
+                  struct error *error)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, read->kafka_topic, read->partition)->offset =
+        read->next;
+    rd_kafka_resp_err_t code = rd_kafka_assign(scanner->rk, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR ? 0 : kafka_error(error, code, "messages");
+}
+
+/** Where all that is left to be skipped lies in one piece, goes to its end; true: so it did. */
+static bool leap(struct message_read *read, int64_t to)
+{
+    if (!read->alone || read->skipping < LEAP_MIN)
+        return false;
+    read->next = read->skipping < to - read->next ? read->next + read->skipping : to;
+    read->skipping = 0;
+    return true;
+}
+
 static int scan(struct message_scanner *scanner, struct message_read *read, int64_t to,
                 int64_t deadline, struct error *error)
 {
     rd_kafka_message_t *messages[BATCH];
     bool going_on = true;
     while (going_on) {
+        if (leap(read, to) && assign(scanner, read, error) != 0)
+            return -1;
         size_t count = kafka_consume(scanner->queue, POLL_MS, messages, BATCH);
         for (size_t i = 0; i < count; i++) {
             going_on = going_on && take_message(read, messages[i], to, error);
@@ -176,17 +215,6 @@ static int scan(struct message_scanner *scanner, struct message_read *read, int6
             nudge(scanner, read);
     }
     return 0;
-}
-
-static int assign(struct message_scanner *scanner, const struct message_read *read,
-                  struct error *error)
-{
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(list, read->kafka_topic, read->partition)->offset =
-        read->next;
-    rd_kafka_resp_err_t code = rd_kafka_assign(scanner->rk, list);
-    rd_kafka_topic_partition_list_destroy(list);
-    return code == RD_KAFKA_RESP_ERR_NO_ERROR ? 0 : kafka_error(error, code, "messages");
 }
 
 int message_scanner_read(struct message_scanner *scanner, struct message_read *read,

@@ -166,6 +166,15 @@ static enum message_verdict judge_message(struct message_read *read,
     return missed_page_judge(&missed->page, head);
 }
 
+/** Of what was written about the time that is asked from, each message must be looked at. */
+static int64_t skip_messages(struct message_read *read, int64_t written_ms)
+{
+    struct missed *missed = CONTAINER_OF(read, struct missed, messages);
+    if (written_ms < missed->page.since_ms + CLOCKS_MS)
+        return 0;
+    return missed_page_skip(&missed->page);
+}
+
 static void read_messages(struct missed *missed)
 {
     const struct catalog_subscription *subscription = &missed->question.subscription;
@@ -177,6 +186,8 @@ static void read_messages(struct missed *missed)
     }
     read->done = on_messages;
     read->judge = judge_message;
+    read->skip = skip_messages;
+    read->alone = strcmp(subscription->location.kafka_topic, missed->request->hub->names.pool) != 0;
     read->kafka_topic = subscription->location.kafka_topic;
     read->partition = subscription->location.partition;
     read->key = subscription->topic;
@@ -226,6 +237,7 @@ static void on_position(struct position_question *question, const struct error *
     message_read_dead_letters(read, &hub->names, &hub->layout, &question->subscription);
     read->done = on_letters_counted;
     read->judge = count_letter;
+    read->from = question->subscription.letters.settled;
     read->from_ms = read_since(missed);
     read->to = -1;
     read->max_rows = 1; /* none is taken */

@@ -14,10 +14,17 @@ void missed_page_fini(struct missed_page *page)
 
 /* --- letters --- */
 
+/** Marks of messages that are not asked for are left out as the letters are. */
+static bool is_asked_for(const struct missed_page *page, const struct message_head *head)
+{
+    if (head->published_at_ms < page->since_ms || head->origin_offset >= page->position)
+        return false;
+    return head->is_mark || head->dead_lettered_at_ms >= page->subscribed_at_ms;
+}
+
 bool missed_page_add_letter(struct missed_page *page, const struct message_head *head)
 {
-    if (head->published_at_ms < page->since_ms || head->origin_offset >= page->position ||
-        head->dead_lettered_at_ms < page->subscribed_at_ms)
+    if (!is_asked_for(page, head))
         return true;
     if (page->letter_count == MISSED_MAX_LETTERS)
         return false;
@@ -26,6 +33,7 @@ bool missed_page_add_letter(struct missed_page *page, const struct message_head 
         page->letters = xrealloc(page->letters, page->letter_capacity * sizeof(*page->letters));
     }
     struct missed_letter *letter = &page->letters[page->letter_count++];
+    letter->is_mark = head->is_mark;
     letter->origin_offset = head->origin_offset;
     letter->published_at_ms = head->published_at_ms;
     letter->offset = head->offset;
@@ -50,15 +58,36 @@ static int compare(const void *left, const void *right)
     return order != 0 ? order : strcmp(a->id, b->id);
 }
 
+static int compare_all(const void *left, const void *right)
+{
+    const struct missed_letter *a = left, *b = right;
+    int order = compare(a, b);
+    return order != 0 ? order : compare_numbers(a->offset, b->offset);
+}
+
+/** Of one message's letters, which lie sorted up to `end`, the first that is not settled; NULL: all
+ * are. After a crash, or a replay, there may be several. */
+static const struct missed_letter *find_open(const struct missed_letter *letters, size_t end)
+{
+    size_t open = end;
+    while (open > 0 && !letters[open - 1].is_mark)
+        open--;
+    return open < end ? &letters[open] : NULL;
+}
+
 void missed_page_sort(struct missed_page *page)
 {
-    size_t kept = 0;
+    size_t kept = 0, end;
     if (page->letter_count > 0)
-        qsort(page->letters, page->letter_count, sizeof(*page->letters), compare);
-    for (size_t i = 0; i < page->letter_count; i++)
-        /* After a crash, or a replay, a message may have been given up twice. */
-        if (kept == 0 || compare(&page->letters[kept - 1], &page->letters[i]) != 0)
-            page->letters[kept++] = page->letters[i];
+        qsort(page->letters, page->letter_count, sizeof(*page->letters), compare_all);
+    for (size_t first = 0; first < page->letter_count; first = end) {
+        for (end = first + 1; end < page->letter_count; end++)
+            if (compare(&page->letters[first], &page->letters[end]) != 0)
+                break;
+        const struct missed_letter *open = find_open(&page->letters[first], end - first);
+        if (open)
+            page->letters[kept++] = *open;
+    }
     page->letter_count = kept;
 }
 
@@ -94,6 +123,16 @@ enum message_verdict missed_page_judge(struct missed_page *page, const struct me
     if (is_full(page))
         return MESSAGE_STOP;
     return add_row(page, false, head->offset) ? MESSAGE_TAKE : MESSAGE_PASS_OVER;
+}
+
+int64_t missed_page_skip(struct missed_page *page)
+{
+    add_letters(page);
+    int64_t before = page->skip - page->row;
+    if (before <= 0)
+        return 0;
+    page->row = page->skip;
+    return before;
 }
 
 void missed_page_finish(struct missed_page *page)

@@ -13,6 +13,7 @@
 #define MISSED_MAX_LETTERS 100000
 
 struct missed_letter {
+    bool is_mark;          /**< letters of the same message before it are settled */
     int64_t origin_offset; /**< -1: it lies in none of the partition that the topic has now */
     int64_t published_at_ms;
     int64_t offset; /**< in the dead letters topic */
@@ -43,13 +44,16 @@ struct missed_page {
 
 void missed_page_fini(struct missed_page *page);
 
-/** Adds a dead letter, in any order; false: there are too many. */
+/** Adds a dead letter or a mark, in any order; false: there are too many. */
 bool missed_page_add_letter(struct missed_page *page, const struct message_head *head);
 /** All letters are there. */
 void missed_page_sort(struct missed_page *page);
 /** The next undelivered message: MESSAGE_TAKE when it is on the page, MESSAGE_STOP when the page is
  * full without it. */
 enum message_verdict missed_page_judge(struct missed_page *page, const struct message_head *head);
+/** Before a message is judged, if it and all that follow were published in time: how many of them
+ * are before the page. They need not be judged. */
+int64_t missed_page_skip(struct missed_page *page);
 /** There are no more messages: the letters that are left follow. */
 void missed_page_finish(struct missed_page *page);
 /** Whether the letter at this offset is on the page. */

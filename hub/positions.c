@@ -19,6 +19,9 @@
 
 enum { MAX_WAITING = 1000, REMEMBER_MS = 1000, POLL_MS = 5, PATIENCE_MS = 10000 };
 
+/* A coordinator may be about to move, or to load: for so long it is asked again. */
+enum { RIDE_OVER_MS = 3000, ASK_AGAIN_MS = 50 };
+
 enum { KEY_SIZE = KAFKA_NAME_MAX + 32 };
 
 struct known_commit {
@@ -110,12 +113,16 @@ static void on_settled(void *context, const struct commit_request *request,
 {
     struct positions *positions = context;
     struct position_question *question, *next;
+    int64_t now = clock_monotonic_ms();
+    bool may_pass = error && error->code == ERROR_UNAVAILABLE;
     DL_FOREACH_SAFE2(positions->open, question, next, following)
     {
         if (question->request != request)
             continue;
         question->request = NULL;
-        if (error)
+        if (may_pass && now - question->asked_ms < RIDE_OVER_MS)
+            question->not_before_ms = now + ASK_AGAIN_MS;
+        else if (error)
             settle(positions, question, error);
     }
 }
@@ -190,7 +197,8 @@ static void advance(struct positions *positions, struct position_question *quest
 static bool needs_commit(const struct position_question *question)
 {
     return !question->has_commit && !question->request &&
-           question->subscription.location.kafka_topic;
+           question->subscription.location.kafka_topic &&
+           clock_monotonic_ms() >= question->not_before_ms;
 }
 
 /** Asks for the commits that the shard's questions need, in one request. */
@@ -326,7 +334,9 @@ int positions_ask(struct positions *positions, struct position_question *questio
     char *key = id_subscription_key(question->id);
     question->shard = id_partition(key, strlen(key), positions->layout->partitions);
     free(key);
-    question->deadline_ms = clock_monotonic_ms() + PATIENCE_MS;
+    question->asked_ms = clock_monotonic_ms();
+    question->deadline_ms = question->asked_ms + PATIENCE_MS;
+    question->not_before_ms = 0;
     question->has_commit = false;
     question->request = NULL;
     memset(&question->subscription, 0, sizeof(question->subscription));

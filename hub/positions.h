@@ -28,7 +28,8 @@ struct position_question {
     int64_t next;                             /**< offset of the next message to be confirmed */
     /* private */
     int32_t shard;
-    int64_t deadline_ms;
+    int64_t asked_ms, deadline_ms;
+    int64_t not_before_ms; /* Kafka is not asked again before */
     struct shard_commit commit;
     struct commit_request *request;
     bool has_commit;

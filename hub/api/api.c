@@ -21,7 +21,8 @@ static const char *const topics_parameters[] = {"topic", "cursor", "limit", NULL
 static const char *const subscriptions_parameters[] = {
     "topic",           "callback_host", "owner", "status", "min_lag_messages",
     "min_lag_seconds", "cursor",        "limit", NULL};
-static const char *const missed_parameters[] = {"source", "format", "cursor", "limit", NULL};
+static const char *const missed_parameters[] = {"source", "since", "format",
+                                                "cursor", "limit", NULL};
 static const char *const attempts_parameters[] = {"since", "cursor", "limit", NULL};
 
 static const struct api_route routes[] = {

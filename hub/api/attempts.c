@@ -84,17 +84,13 @@ static void on_read(struct message_read *read, const struct error *error)
 void api_attempts_list(struct api_request *request)
 {
     struct hub *hub = request->hub;
-    const char *since = form_get(&request->query, "since");
     struct catalog_subscription s;
-    int64_t limit, cursor, since_ms = clock_wall_ms() - DAY_MS;
+    int64_t limit, cursor, since_ms;
     struct error error;
     if (!api_take_integer(request, "limit", 1, MAX_LIMIT, DEFAULT_LIMIT, &limit) ||
-        !api_take_integer(request, "cursor", 0, INT64_MAX, -1, &cursor))
+        !api_take_integer(request, "cursor", 0, INT64_MAX, -1, &cursor) ||
+        !api_take_time(request, "since", clock_wall_ms() - DAY_MS, &since_ms))
         return;
-    if (since && !clock_parse(since, &since_ms)) {
-        api_problem(request, 400, "since", "must be a time as of RFC 3339");
-        return;
-    }
     if (!api_take_subscription(request, &s))
         return;
     catalog_subscription_fini(&s); /* that it may be seen is all that counts */

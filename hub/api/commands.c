@@ -8,30 +8,14 @@
 #include <string.h>
 
 #include "common/clock.h"
-#include "common/container.h"
 #include "common/panic.h"
-#include "hub/api/request.h"
-#include "hub/message_reader.h"
+#include "hub/api/command.h"
 #include "hub/request_audit.h"
 
-enum { LOOK_UP_MS = 5000, MAX_BODY = 4096, MAX_CHARACTERS = 100 };
+enum { MAX_BODY = 4096, MAX_CHARACTERS = 100 };
 
 /* What every JSON library keeps exact (RFC 8259, section 6). */
 #define MAX_OFFSET (INT64_C(1) << 53)
-
-/* Kafka has no record from then on: where the range begins is the end. */
-#define END_OF_TIME (INT64_MAX / 8)
-
-struct command {
-    struct api_request *request;
-    enum event_type type;
-    const char *name; /**< for the audit log */
-    struct catalog_subscription subscription;
-    json_t *body; /**< object, or NULL */
-    char id[ID_UUID_SIZE];
-    int64_t offset; /* -1: to be looked up */
-    struct message_read look_up;
-};
 
 static void command_free(struct command *command)
 {
@@ -41,7 +25,8 @@ static void command_free(struct command *command)
     free(command);
 }
 
-static void refuse(struct command *command, unsigned status, const char *member, const char *reason)
+void command_refuse(struct command *command, unsigned status, const char *member,
+                    const char *reason)
 {
     api_problem(command->request, status, member, "%s", reason);
     command_free(command);
@@ -70,7 +55,7 @@ static void on_written(void *context, rd_kafka_resp_err_t code, int32_t partitio
     (void)partition;
     (void)offset;
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        refuse(command, 503, NULL, rd_kafka_err2str(code));
+        command_refuse(command, 503, NULL, rd_kafka_err2str(code));
         return;
     }
     audit(command);
@@ -80,11 +65,12 @@ static void on_written(void *context, rd_kafka_resp_err_t code, int32_t partitio
     command_free(command);
 }
 
-static void write_event(struct command *command)
+void command_write(struct command *command)
 {
     struct error error;
     struct catalog_subscription *s = &command->subscription;
     const char *reason = json_string_value(json_object_get(command->body, "reason"));
+    bool is_about_letters = command->type == EVENT_DELIVERY_REDELIVER_LETTERS;
     id_uuid7(command->id);
     const struct event event = {
         .type = command->type,
@@ -97,48 +83,13 @@ static void write_event(struct command *command)
         .by_operator = true,
         .method = -1,
         .offset = command->offset,
-        .location = s->location,
+        .location = is_about_letters ? (struct location){NULL, 0} : s->location,
     };
     if (event_writer_send(command->request->hub->events, &event, on_written, command, &error) != 0)
-        refuse(command, 503, NULL, error.message);
+        command_refuse(command, 503, NULL, error.message);
 }
 
 /* --- where to --- */
-
-/* @locality reader's thread */
-static void on_looked_up(struct message_read *read, const struct error *error)
-{
-    struct command *command = CONTAINER_OF(read, struct command, look_up);
-    if (error) {
-        refuse(command, 503, NULL, error->message);
-        return;
-    }
-    if (command->offset < 0)
-        command->offset = read->next;
-    if (command->offset > read->next) {
-        refuse(command, 409, "offset", "lies behind the last message");
-        return;
-    }
-    write_event(command);
-}
-
-/** Finds the offset of a time, of the beginning (0) or of the end, which a given one is held
- * against. */
-static void look_up(struct command *command, int64_t from_ms)
-{
-    struct error error;
-    command->look_up = (struct message_read){
-        .done = on_looked_up,
-        .kafka_topic = command->subscription.location.kafka_topic,
-        .partition = command->subscription.location.partition,
-        .key = command->subscription.topic,
-        .from_ms = from_ms,
-        .to = -1,
-        .timeout_ms = LOOK_UP_MS,
-    };
-    if (message_reader_start(command->request->hub->message_reader, &command->look_up, &error) != 0)
-        refuse(command, 503, NULL, error.message);
-}
 
 static bool take_offset(struct command *command, const json_t *value)
 {
@@ -150,33 +101,74 @@ static bool take_offset(struct command *command, const json_t *value)
         command->offset = -1;
     if (command->offset >= 0)
         return true;
-    refuse(command, 400, "offset", "must be the offset of a message");
+    command_refuse(command, 400, "offset", "must be the offset of a message");
     return false;
+}
+
+/** The one of `members` (NULL-terminated) that is given, or NULL: none, or several, and refused. */
+static const char *take_one(struct command *command, const char *const *members,
+                            const char *expected)
+{
+    const char *given = NULL;
+    for (size_t i = 0; members[i]; i++) {
+        if (!json_object_get(command->body, members[i]))
+            continue;
+        if (given) {
+            command_refuse(command, 400, members[i], expected);
+            return NULL;
+        }
+        given = members[i];
+    }
+    if (!given)
+        command_refuse(command, 400, members[0], expected);
+    return given;
+}
+
+static void move_to(struct command *command, const char *to)
+{
+    int64_t time_ms;
+    if (strcmp(to, "end") == 0)
+        command_find_end(command);
+    else if (strcmp(to, "beginning") == 0)
+        command_find_time(command, 0);
+    else if (clock_parse(to, &time_ms))
+        command_find_time(command, time_ms);
+    else
+        command_refuse(command, 400, "to", "must be \"beginning\", \"end\" or a time");
 }
 
 static void move(struct command *command)
 {
-    const json_t *offset = json_object_get(command->body, "offset");
-    const char *to = json_string_value(json_object_get(command->body, "to"));
-    int64_t time_ms;
-    if (offset) {
-        if (take_offset(command, offset))
-            look_up(command, END_OF_TIME);
-    } else if (to && strcmp(to, "end") == 0) {
-        look_up(command, END_OF_TIME);
-    } else if (to && strcmp(to, "beginning") == 0) {
-        look_up(command, 0);
-    } else if (to && clock_parse(to, &time_ms)) {
-        look_up(command, time_ms);
-    } else {
-        refuse(command, 400, "to", "must be \"beginning\", \"end\" or a time; or give an offset");
-    }
+    static const char *const members[] = {"to", "offset", "message", NULL};
+    const char *given =
+        take_one(command, members, "give one of \"to\", \"offset\" and \"message\"");
+    const json_t *value = given ? json_object_get(command->body, given) : NULL;
+    if (!given)
+        return;
+    if (strcmp(given, "to") == 0)
+        move_to(command, json_string_value(value));
+    else if (strcmp(given, "message") == 0)
+        command_find_message(command, json_string_value(value));
+    else if (take_offset(command, value))
+        command_find_end(command);
 }
 
 static void redeliver(struct command *command)
 {
-    if (take_offset(command, json_object_get(command->body, "offset")))
-        write_event(command);
+    static const char *const members[] = {"offset", "message", "dead_letters", NULL};
+    const char *given = take_one(command, members,
+                                 "give one of \"offset\", \"message\" and \"dead_letters\": true");
+    const json_t *value = given ? json_object_get(command->body, given) : NULL;
+    if (!given)
+        return;
+    if (strcmp(given, "message") == 0) {
+        command_find_message(command, json_string_value(value));
+    } else if (strcmp(given, "dead_letters") == 0) {
+        command->type = EVENT_DELIVERY_REDELIVER_LETTERS;
+        command_find_letters_end(command);
+    } else if (take_offset(command, value)) {
+        command_write(command);
+    }
 }
 
 /* --- the request --- */
@@ -189,6 +181,27 @@ static size_t character_count(const json_t *value)
     return count;
 }
 
+/** A misspelt or misplaced member would be a command that does something else. */
+static bool is_member(const struct command *command, const char *name)
+{
+    bool moves = command->type == EVENT_DELIVERY_MOVE;
+    bool redelivers = command->type == EVENT_DELIVERY_REDELIVER;
+    if (strcmp(name, "reason") == 0)
+        return true;
+    if (strcmp(name, "offset") == 0 || strcmp(name, "message") == 0)
+        return moves || redelivers;
+    return (moves && strcmp(name, "to") == 0) || (redelivers && strcmp(name, "dead_letters") == 0);
+}
+
+static bool is_proper(const char *name, const json_t *value)
+{
+    if (strcmp(name, "offset") == 0)
+        return true; /* take_offset */
+    if (strcmp(name, "dead_letters") == 0)
+        return json_is_true(value);
+    return json_is_string(value) && character_count(value) <= MAX_CHARACTERS;
+}
+
 static bool take_body(struct command *command)
 {
     size_t length;
@@ -199,21 +212,19 @@ static bool take_body(struct command *command)
     command->body =
         length <= MAX_BODY ? json_loadb(bytes, length, JSON_REJECT_DUPLICATES, &error) : NULL;
     if (!json_is_object(command->body)) {
-        refuse(command, 400, NULL, "the body must be a small JSON object");
+        command_refuse(command, 400, NULL, "the body must be a small JSON object");
         return false;
     }
     const char *name;
     json_t *value;
     json_object_foreach(command->body, name, value)
     {
-        bool text = strcmp(name, "reason") == 0 || strcmp(name, "to") == 0;
-        bool known = text || strcmp(name, "offset") == 0;
-        if (!known || (text && !json_is_string(value)) || character_count(value) > MAX_CHARACTERS) {
-            api_problem(command->request, 400, name, "%s",
-                        known ? "has another type or is too long" : "there is no such member");
-            command_free(command);
-            return false;
-        }
+        bool known = is_member(command, name);
+        if (known && is_proper(name, value))
+            continue;
+        command_refuse(command, 400, name,
+                       known ? "has another type or is too long" : "there is no such member");
+        return false;
     }
     return true;
 }
@@ -229,7 +240,7 @@ static bool take_subscription(struct command *command)
     if (status == SUBSCRIPTION_ACTIVE || status == SUBSCRIPTION_SUSPENDED ||
         status == SUBSCRIPTION_PAUSED)
         return true;
-    refuse(command, 409, NULL, "the subscription is not active");
+    command_refuse(command, 409, NULL, "the subscription is not active");
     return false;
 }
 
@@ -249,12 +260,12 @@ static void run(struct api_request *request, enum event_type type, const char *n
 
 void api_subscription_pause(struct api_request *request)
 {
-    run(request, EVENT_DELIVERY_PAUSE, "subscription.pause", write_event);
+    run(request, EVENT_DELIVERY_PAUSE, "subscription.pause", command_write);
 }
 
 void api_subscription_resume(struct api_request *request)
 {
-    run(request, EVENT_DELIVERY_RESUME, "subscription.resume", write_event);
+    run(request, EVENT_DELIVERY_RESUME, "subscription.resume", command_write);
 }
 
 void api_subscription_move(struct api_request *request)
@@ -269,5 +280,5 @@ void api_subscription_redeliver(struct api_request *request)
 
 void api_subscription_delete(struct api_request *request)
 {
-    run(request, EVENT_SUBSCRIPTION_DELETE, "subscription.delete", write_event);
+    run(request, EVENT_SUBSCRIPTION_DELETE, "subscription.delete", command_write);
 }

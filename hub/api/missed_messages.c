@@ -1,27 +1,30 @@
 /*
- * /subscriptions/{id}/missed-messages: what a subscription has not confirmed, from where it stands,
- * or the messages that were given up for it (source=dead-letters). Read from Kafka for each
- * request; bounded in rows, bytes and time, so a page may be short although more follows:
- * next_cursor tells. What was confirmed in the last dispatcher.commit_interval may still be in it.
+ * /subscriptions/{id}/missed-messages: what a subscription has not confirmed, from where it stands;
+ * or the messages that were given up for it (source=dead-letters); or all that was published since
+ * a time, confirmed or not (source=topic). Read from Kafka for each request; bounded in rows, bytes
+ * and time, so a page may be short although more follows: next_cursor tells. What was confirmed in
+ * the last dispatcher.commit_interval may still be in it.
+ *
+ * Dead letters that are settled (common/state.h) are left out: all before an offset are; the others
+ * have marks behind them, which are read once the page is, as far as state says that there are any.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-#include "common/base64.h"
 #include "common/container.h"
 #include "common/panic.h"
-#include "common/utf8.h"
 #include "hub/api/request.h"
-#include "hub/message_reader.h"
 #include "hub/positions.h"
 
 enum { DEFAULT_LIMIT = 100, MAX_LIMIT = 1000, MAX_BYTES = 4 << 20, TIMEOUT_MS = 5000 };
 
-enum source { SOURCE_BACKLOG, SOURCE_DEAD_LETTERS };
-static const char *const sources[] = {"backlog", "dead-letters", NULL};
+/* Kafka may have got a message long after it was published, and clocks differ. */
+enum { CLOCKS_MS = 10 * 60 * 1000 };
+
+enum source { SOURCE_BACKLOG, SOURCE_DEAD_LETTERS, SOURCE_TOPIC };
+static const char *const sources[] = {"backlog", "dead-letters", "topic", NULL};
 enum format { FORMAT_JSON, FORMAT_NDJSON };
 static const char *const formats[] = {"json", "ndjson", NULL};
 
@@ -31,14 +34,18 @@ struct listing {
     enum format format;
     int64_t cursor; /* -1: from the beginning */
     int64_t limit;
+    int64_t since_ms; /* of publication; INT64_MIN: any */
     struct position_question position;
     struct message_read read;
+    struct message_read marks;
+    bool *settled; /* of each row of dead letters; NULL: none is */
 };
 
 static void listing_free(struct listing *listing)
 {
     catalog_subscription_fini(&listing->position.subscription);
     message_read_fini(&listing->read);
+    free(listing->settled);
     free(listing);
 }
 
@@ -47,6 +54,8 @@ static void fail(struct listing *listing, const struct error *error)
     struct api_request *request = listing->request;
     if (error->code == ERROR_NOT_FOUND)
         api_problem(request, 404, NULL, "there is no subscription with this id");
+    else if (error->code == ERROR_INVALID)
+        api_problem(request, 400, "since", "%s", error->message);
     else
         api_problem(request, 503, NULL, "%s", error->message);
     listing_free(listing);
@@ -54,55 +63,22 @@ static void fail(struct listing *listing, const struct error *error)
 
 /* --- the answer --- */
 
-static bool is_json(const char *type)
+/** NULL: the row is left out. */
+static json_t *encode(const struct listing *listing, size_t row)
 {
-    size_t length = type ? strcspn(type, "; ") : 0;
-    return (length == strlen("application/json") &&
-            strncasecmp(type, "application/json", length) == 0) ||
-           (length > strlen("+json") &&
-            strncasecmp(type + length - strlen("+json"), "+json", strlen("+json")) == 0);
-}
-
-/** As text where it is text; JSON that a JSON library would change (large numbers) is text too, for
- * what was published counts byte for byte. */
-static json_t *encode_body(const struct message_row *row)
-{
-    const char *body = row->body;
-    size_t length = row->head.body_length;
-    if (utf8_valid(body, length) && !memchr(body, '\0', length))
-        return json_pack("{s:s, s:o}", "encoding", "text", "data", json_stringn(body, length));
-    char *text = base64_encode(body, length);
-    json_t *encoded = json_pack("{s:s, s:s}", "encoding", "base64", "data", text);
-    free(text);
-    return encoded;
-}
-
-static json_t *encode_row(const struct message_row *row, enum source source)
-{
-    json_t *object = json_pack(
-        "{s:s, s:I, s:o, s:o, s:b, s:I, s:o}", "id", row->head.id, "offset",
-        (json_int_t)(source == SOURCE_DEAD_LETTERS ? row->head.origin_offset : row->head.offset),
-        "published_at", api_time(row->head.published_at_ms), "content_type",
-        row->content_type ? json_string(row->content_type) : json_null(), "json",
-        (int)is_json(row->content_type), "size", (json_int_t)row->head.body_length, "body",
-        encode_body(row));
-    ENSURE(object != NULL);
-    if (source == SOURCE_DEAD_LETTERS)
-        json_object_set_new(object, "dead_letter",
-                            json_pack("{s:s, s:I, s:o}", "reason", row->reason ? row->reason : "",
-                                      "failures", (json_int_t)row->failures, "at",
-                                      api_time(row->head.dead_lettered_at_ms)));
-    return object;
+    if (listing->settled && listing->settled[row])
+        return NULL;
+    return api_encode_message(&listing->read.rows[row], listing->source == SOURCE_DEAD_LETTERS);
 }
 
 static void respond_lines(struct listing *listing, bool more)
 {
     struct buffer lines = {0};
     for (size_t i = 0; i < listing->read.count; i++) {
-        json_t *row = encode_row(&listing->read.rows[i], listing->source);
-        char *text = json_dumps(row, JSON_COMPACT);
-        ENSURE(text != NULL);
-        buffer_append_format(&lines, "%s\n", text);
+        json_t *row = encode(listing, i);
+        char *text = row ? json_dumps(row, JSON_COMPACT) : NULL;
+        if (text)
+            buffer_append_format(&lines, "%s\n", text);
         free(text);
         json_decref(row);
     }
@@ -119,23 +95,20 @@ static void respond_lines(struct listing *listing, bool more)
 static void respond_page(struct listing *listing, bool more)
 {
     json_t *items = json_array();
-    for (size_t i = 0; i < listing->read.count; i++)
-        json_array_append_new(items, encode_row(&listing->read.rows[i], listing->source));
+    for (size_t i = 0; i < listing->read.count; i++) {
+        json_t *row = encode(listing, i);
+        if (row)
+            json_array_append_new(items, row);
+    }
     json_t *cursor = json_null();
     if (more)
         cursor = json_sprintf("%" PRId64, listing->read.next);
     api_respond_page(listing->request, items, cursor);
 }
 
-/* @locality reader's thread */
-static void on_read(struct message_read *read, const struct error *error)
+static void respond(struct listing *listing)
 {
-    struct listing *listing = CONTAINER_OF(read, struct listing, read);
-    if (error) {
-        fail(listing, error);
-        return;
-    }
-    bool more = read->end != MESSAGE_READ_COMPLETE;
+    bool more = listing->read.end != MESSAGE_READ_COMPLETE;
     if (listing->format == FORMAT_NDJSON)
         respond_lines(listing, more);
     else
@@ -143,7 +116,86 @@ static void on_read(struct message_read *read, const struct error *error)
     listing_free(listing);
 }
 
+/* --- what is settled --- */
+
+static enum message_verdict judge_mark(struct message_read *read, const struct message_head *head)
+{
+    struct listing *listing = CONTAINER_OF(read, struct listing, marks);
+    if (!head->is_mark || head->origin_offset < 0)
+        return MESSAGE_PASS_OVER;
+    for (size_t i = 0; i < listing->read.count; i++) {
+        const struct message_head *letter = &listing->read.rows[i].head;
+        if (letter->origin_offset == head->origin_offset && letter->offset < head->offset)
+            listing->settled[i] = true;
+    }
+    return MESSAGE_PASS_OVER;
+}
+
+/* @locality reader's thread */
+static void on_marks(struct message_read *read, const struct error *error)
+{
+    struct listing *listing = CONTAINER_OF(read, struct listing, marks);
+    struct error problem;
+    if (!error && read->end == MESSAGE_READ_TIME) {
+        error_set(&problem, ERROR_TIMEOUT, true, "reading what was redelivered takes too long");
+        error = &problem;
+    }
+    if (error)
+        fail(listing, error);
+    else
+        respond(listing);
+}
+
+/** Whether there may be marks of letters on the page. */
+static bool may_be_marked(const struct listing *listing)
+{
+    return listing->source == SOURCE_DEAD_LETTERS && listing->read.count > 0 &&
+           listing->read.rows[0].head.offset + 1 < listing->position.subscription.letters.marked;
+}
+
+static void read_marks(struct listing *listing)
+{
+    const struct hub *hub = listing->request->hub;
+    const struct catalog_subscription *s = &listing->position.subscription;
+    struct message_read *read = &listing->marks;
+    struct error error;
+    message_read_dead_letters(read, &hub->names, &hub->layout, s);
+    read->done = on_marks;
+    read->judge = judge_mark;
+    read->from = listing->read.rows[0].head.offset + 1;
+    read->to = s->letters.marked;
+    read->max_rows = 1; /* none is taken */
+    read->timeout_ms = TIMEOUT_MS;
+    listing->settled = xcalloc(listing->read.count, sizeof(*listing->settled));
+    if (message_reader_start(hub->message_reader, read, &error) != 0)
+        fail(listing, &error);
+}
+
 /* --- what to read --- */
+
+/* @locality reader's thread */
+static void on_read(struct message_read *read, const struct error *error)
+{
+    struct listing *listing = CONTAINER_OF(read, struct listing, read);
+    if (error)
+        fail(listing, error);
+    else if (may_be_marked(listing))
+        read_marks(listing);
+    else
+        respond(listing);
+}
+
+static enum message_verdict judge(struct message_read *read, const struct message_head *head)
+{
+    const struct listing *listing = CONTAINER_OF(read, struct listing, read);
+    if (head->published_at_ms < listing->since_ms)
+        return MESSAGE_PASS_OVER;
+    if (listing->source != SOURCE_DEAD_LETTERS)
+        return MESSAGE_TAKE;
+    bool earlier = /* than this subscription, which may not be the first of its id */
+        head->dead_lettered_at_ms < listing->position.subscription.created_at_ms;
+    return head->is_mark || earlier ? MESSAGE_PASS_OVER : MESSAGE_TAKE;
+}
 
 static void choose_range(struct listing *listing)
 {
@@ -151,17 +203,20 @@ static void choose_range(struct listing *listing)
     const struct catalog_subscription *s = &listing->position.subscription;
     struct message_read *read = &listing->read;
     read->done = on_read;
+    read->judge = judge;
+    read->from_ms = listing->since_ms > CLOCKS_MS ? listing->since_ms - CLOCKS_MS : 0;
     read->to = -1;
     read->max_rows = (size_t)listing->limit;
     read->max_bytes = MAX_BYTES;
     read->timeout_ms = TIMEOUT_MS;
     if (listing->source == SOURCE_DEAD_LETTERS) {
         message_read_dead_letters(read, &hub->names, &hub->layout, s);
+        read->from = s->letters.settled;
     } else {
         read->kafka_topic = s->location.kafka_topic;
         read->partition = s->location.partition;
         read->key = s->topic;
-        read->from = listing->position.next;
+        read->from = listing->source == SOURCE_TOPIC ? 0 : listing->position.next;
     }
     /* Confirmed meanwhile is missed no more: a cursor never goes back behind the position. */
     if (listing->cursor > read->from)
@@ -181,6 +236,8 @@ static void on_position(struct position_question *question, const struct error *
         error_set(&problem, ERROR_NOT_FOUND, false, "never verified");
     else if (error)
         problem = *error;
+    else if (listing->source == SOURCE_TOPIC && listing->since_ms == INT64_MIN)
+        error_set(&problem, ERROR_INVALID, false, "source=topic needs it");
     else {
         choose_range(listing);
         if (message_reader_start(request->hub->message_reader, &listing->read, &problem) == 0)
@@ -194,10 +251,11 @@ static bool take_parameters(struct api_request *request, struct listing *listing
     int source, format;
     if (!api_take_choice(request, "source", sources, &source) ||
         !api_take_choice(request, "format", formats, &format) ||
+        !api_take_time(request, "since", INT64_MIN, &listing->since_ms) ||
         !api_take_integer(request, "cursor", 0, INT64_MAX, -1, &listing->cursor) ||
         !api_take_integer(request, "limit", 1, MAX_LIMIT, DEFAULT_LIMIT, &listing->limit))
         return false;
-    listing->source = source == SOURCE_DEAD_LETTERS ? SOURCE_DEAD_LETTERS : SOURCE_BACKLOG;
+    listing->source = source < 0 ? SOURCE_BACKLOG : (enum source)source;
     listing->format = format == FORMAT_NDJSON ? FORMAT_NDJSON : FORMAT_JSON;
     return true;
 }

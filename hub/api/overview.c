@@ -72,7 +72,7 @@ static json_t *encode_top(struct catalog *catalog, const struct lag_summary *sum
     for (size_t i = 0; i < summary->top_count; i++) {
         struct catalog_subscription s;
         if (catalog_get(catalog, summary->top[i].id, &s))
-            json_array_append_new(top, api_subscription(&s));
+            json_array_append_new(top, api_encode_subscription(&s));
         catalog_subscription_fini(&s);
     }
     return top;

@@ -101,6 +101,16 @@ bool api_take_integer(struct api_request *request, const char *name, int64_t min
     return false;
 }
 
+bool api_take_time(struct api_request *request, const char *name, int64_t fallback, int64_t *ms)
+{
+    const char *text = form_get(&request->query, name);
+    *ms = fallback;
+    if (!text || clock_parse(text, ms))
+        return true;
+    api_problem(request, 400, name, "must be a time as of RFC 3339");
+    return false;
+}
+
 bool api_take_choice(struct api_request *request, const char *name, const char *const *choices,
                      int *index)
 {

@@ -6,6 +6,7 @@
 
 #include "common/form.h"
 #include "hub/hub.h"
+#include "hub/message_reader.h"
 
 struct api_request {
     struct hub *hub;
@@ -41,6 +42,8 @@ void api_respond_problem(struct http_request *http, unsigned status, const char 
 /* Parameters: false when the value is wrong and the request was answered. */
 bool api_take_integer(struct api_request *request, const char *name, int64_t min, int64_t max,
                       int64_t fallback, int64_t *value);
+/** A time, in milliseconds since 1970. */
+bool api_take_time(struct api_request *request, const char *name, int64_t fallback, int64_t *ms);
 /** One of `choices` (NULL-terminated); `*index` -1 when it is not given. */
 bool api_take_choice(struct api_request *request, const char *name, const char *const *choices,
                      int *index);
@@ -52,7 +55,9 @@ bool api_may_see(const struct api_request *request, const char *owner);
 json_t *api_time(int64_t wall_ms);
 
 /** A subscription as lists and answers show it. */
-json_t *api_subscription(const struct catalog_subscription *subscription);
+json_t *api_encode_subscription(const struct catalog_subscription *subscription);
+/** A message, or a dead letter, with its body. */
+json_t *api_encode_message(const struct message_row *row, bool is_letter);
 
 /** Whether the text can be the id of a subscription. */
 bool api_is_subscription_id(const char *text);

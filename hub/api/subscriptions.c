@@ -43,7 +43,7 @@ static json_t *encode_failure(const struct catalog_subscription *s)
                      "failures", (json_int_t)s->failures);
 }
 
-json_t *api_subscription(const struct catalog_subscription *s)
+json_t *api_encode_subscription(const struct catalog_subscription *s)
 {
     json_t *object = json_pack(
         "{s:s, s:s, s:s, s:s, s:o, s:o, s:b, s:o, s:I, s:I, s:o, s:o, s:o, s:I, s:o, s:o, s:o, "
@@ -111,7 +111,7 @@ void api_subscriptions_list(struct api_request *request)
     bool more = count > (size_t)limit;
     json_t *items = json_array();
     for (size_t i = 0; i < count && i < (size_t)limit; i++)
-        json_array_append_new(items, api_subscription(&found[i]));
+        json_array_append_new(items, api_encode_subscription(&found[i]));
     json_t *cursor = more ? json_string(found[limit - 1].id) : json_null();
     for (size_t i = 0; i < count; i++)
         catalog_subscription_fini(&found[i]);
@@ -124,7 +124,7 @@ void api_subscriptions_get(struct api_request *request)
     struct catalog_subscription s;
     if (!api_require_catalog(request) || !api_take_subscription(request, &s))
         return;
-    json_t *object = api_subscription(&s);
+    json_t *object = api_encode_subscription(&s);
     catalog_subscription_fini(&s);
     api_respond(request, 200, object);
 }

@@ -12,7 +12,7 @@ from pathlib import Path
 from .bench import Bench
 from .table import print_table
 
-GROUPS = ("latency", "throughput", "authentication", "memory", "startup", "failover", "scale")
+GROUPS = ("latency", "throughput", "authentication", "memory", "startup", "failover", "scale", "operators")
 
 
 def _read_arguments() -> argparse.Namespace:

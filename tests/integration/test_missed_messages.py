@@ -1,6 +1,7 @@
 """MOSIP's call for missed messages: exactly what was missed, in order, for whoever knows the secret."""
 
 import base64
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
@@ -90,6 +91,29 @@ def test_pages_are_exactly_what_was_missed_in_order_and_nothing_is_after_deliver
     endpoint.on_delivery = answer(200)
     wait_for(lambda: missed.page(since) == [], "nothing is missed any more")
     endpoint.wait_bodies([body.encode() for body in bodies])
+
+
+def test_pages_deep_in_a_long_backlog_are_exact(running, subscriber, kafka_view):
+    missed, endpoint, lately = subscribed(running, subscriber)
+    endpoint.on_delivery = answer(500)
+    noise = register_topic(missed.hub, "noise")
+    publish(missed, 1, noise=noise)
+    long_ago = "2020-01-01T00:00:00Z"
+    wait_for(lambda: len(missed.page(long_ago)) == 1, "nothing else to be missed")
+    key = f"subscription:{subscription_id(missed.topic, endpoint.url)}"
+    at = kafka_view.last_value(f"{running.prefix}state", key)
+    bodies = [f"{planted.payload().decode()} {number}" for number in range(7000)]
+    headers = [("message-id", "made-up"), ("published-at", str(int(time.time() * 1000)))]
+    kafka_view.produce_all(
+        at["kafka_topic"], at["partition"], missed.topic, [body.encode() for body in bodies], headers
+    )
+    # Since long ago no message's time matters; since lately, each one's does.
+    for since in (long_ago, lately):
+        for deep in (1, 4998, 6500, 6995):
+            page = [content["message"] for content in missed.page(since, deep, 20)]
+            assert page == bodies[deep - 1 : deep + 19], f"{deep} deep since {since}"
+        assert missed.page(since, 7001, 20) == []
+        assert missed.page(since, 2**31 - 1, 20) == []
 
 
 def test_timestamps_are_when_it_was_published_and_tell_from_when_it_was_missed(running, subscriber):

@@ -62,7 +62,7 @@ def endpoint(bank, topic, subscriber):
 
 
 def test_a_topic_is_listed_and_found(root, topic):
-    (listed,) = root.value(f"topics?topic={topic}")["items"]
+    (listed,) = wait_for(lambda: root.value(f"topics?topic={topic}")["items"], "the topic in the list")
     assert listed["topic"] == topic and listed["id"] == topic_id(topic)
     assert root.value(f"topics/{listed['id']}", "/topics/{id}") == listed
 
@@ -72,6 +72,7 @@ def test_topics_are_paged_in_order_without_gaps(root, bank):
     names = [f"{prefix}/{number}" for number in range(7)]
     for name in reversed(names):
         bank.hub.register(name).check_accepted()
+    wait_for(lambda: len(root.value(f"topics?topic={prefix}")["items"]) == 7, "all to be listed")
     for limit in (1, 3, 7, 8):
         assert [item["topic"] for item in root.pages(f"topics?topic={prefix}", limit)] == names
 
@@ -208,115 +209,6 @@ def test_attempts_tell_why(root, bank, other, topic, endpoint):
     assert root.value(f"{path}?since=2099-01-01T00:00:00Z", "/subscriptions/{id}/attempts")["items"] == []
 
 
-# --- commands ---
-
-
-class Command:
-    """What an operator does to the bank's subscription."""
-
-    def __init__(self, root: Api, topic, endpoint):
-        self._root = root
-        self._path = f"/api/v1/subscriptions/{subscription_id(topic, endpoint.url)}"
-
-    def __call__(self, name: str, body: dict | None = None, status: int = 202) -> dict:
-        payload = json.dumps(body).encode() if body is not None else b""
-        method, path = ("DELETE", "") if name == "delete" else ("POST", f"/{name}")
-        answer = self._root.hub.request(
-            method, self._path + path, payload, {"Content-Type": "application/json"}
-        )
-        assert answer.status == status, answer
-        return json.loads(answer.body)
-
-    def wait_status(self, status: str) -> None:
-        def probe() -> bool:
-            return json.loads(self._root.hub.request("GET", self._path).body).get("status") == status
-
-        wait_for(probe, f"the subscription to be {status}")
-
-
-@pytest.fixture
-def command(root, topic, endpoint):
-    return Command(root, topic, endpoint)
-
-
-def publish(bank, topic, count: int, what: str) -> list[bytes]:
-    bodies = [planted.payload(f"{what} {number}") for number in range(count)]
-    for body in bodies:
-        bank.hub.publish(topic, body).check_accepted()
-    return bodies
-
-
-def test_pause_and_resume(bank, topic, endpoint, command):
-    command("pause", {"reason": "maintenance"})
-    command.wait_status("paused")
-    bodies = publish(bank, topic, 5, "while paused")
-    command("resume")
-    endpoint.wait_bodies(bodies)
-    command.wait_status("active")
-
-
-def test_skip_to_the_end(bank, topic, endpoint, command):
-    endpoint.on_delivery = answer(500)
-    publish(bank, topic, 20, "skipped")
-    endpoint.wait_attempts(2)
-    command("pause")
-    command.wait_status("paused")
-    command("move", {"to": "end"})
-    endpoint.on_delivery = answer(200)
-    command("resume")
-    command.wait_status("active")
-    endpoint.wait_bodies(publish(bank, topic, 5, "after"))
-
-
-def test_replay_from_an_offset(root, bank, topic, endpoint, command):
-    bodies = publish(bank, topic, 10, "twice")
-    endpoint.wait_bodies(bodies)
-    wait_for(lambda: not missed(root, topic, endpoint, 1000), "what was confirmed to be committed")
-    command("pause")
-    command.wait_status("paused")
-    command("move", {"to": "beginning"})
-    command("resume")
-    wait_for(lambda: endpoint.bodies()[10:] == bodies, "all of them once more, in order")
-
-
-def test_one_message_once_more(root, bank, topic, endpoint, command):
-    endpoint.on_delivery = answer(500)
-    bodies = publish(bank, topic, 3, "some")
-    offsets = [item["offset"] for item in missed(root, topic, endpoint, 100)][-3:]
-    endpoint.on_delivery = answer(200)
-    endpoint.wait_bodies(bodies)
-    command("redeliver", {"offset": offsets[1]})
-    wait_for(lambda: endpoint.bodies() == [*bodies, bodies[1]], "the second once more")
-
-
-def test_delete_ends_it_with_a_notice(root, topic, endpoint, command):
-    command("delete")
-    endpoint.wait_denied()
-    path = f"subscriptions/{subscription_id(topic, endpoint.url)}"
-    wait_for(lambda: root.get(path).status == 404, "it to be gone")
-    command("pause", status=404)
-
-
-def test_only_operators_command(bank, topic, endpoint):
-    forbidden = Command(bank, topic, endpoint)
-    for name in ("pause", "resume", "delete"):
-        forbidden(name, status=403)
-
-
-def test_commands_that_make_no_sense(command):
-    assert command("move", {"to": "tomorrow"}, 400)["parameter"] == "to"
-    assert command("move", {"offset": 10**9}, 409)["parameter"] == "offset"
-    assert command("redeliver", {}, 400)["parameter"] == "offset"
-    assert command("pause", {"why": "x"}, 400)["parameter"] == "why"
-    assert command("pause", {"reason": 5}, 400)["parameter"] == "reason"
-
-
-def test_commands_are_audited(api_suite, command):
-    identifier = command("pause")["command"]
-    (line,) = api_suite["hub-0"].events("audit.allowed", request=identifier)
-    assert (line["operation"], line["user"], line["reason"]) == ("subscription.pause", "root", "operator")
-
-
 # --- what is wrong ---
 
 BAD = {
@@ -393,5 +285,5 @@ def test_answers_are_as_described_whatever_is_asked(api_suite, topic, endpoint):
         "--request-timeout=10",
         "--no-color",
     ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=150, cwd=hub.log_path.parent)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=hub.log_path.parent)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]

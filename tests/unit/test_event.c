@@ -51,6 +51,9 @@ static const struct {
     [EVENT_DELIVERY_MOVE] = {"delivery.move", CALLBACK | REQUEST_ID | OFFSET},
     [EVENT_DELIVERY_REDELIVER] = {"delivery.redeliver", CALLBACK | REQUEST_ID | OFFSET},
     [EVENT_DELIVERY_REDELIVERED] = {"delivery.redelivered", CALLBACK | OFFSET | BASE},
+    [EVENT_DELIVERY_REDELIVER_LETTERS] = {"delivery.redeliver_letters",
+                                          CALLBACK | REQUEST_ID | OFFSET},
+    [EVENT_DELIVERY_LETTERS_SETTLED] = {"delivery.letters_settled", CALLBACK | OFFSET},
     [EVENT_SUBSCRIPTION_DELETE] = {"subscription.delete", CALLBACK | REQUEST_ID},
 };
 
@@ -96,6 +99,8 @@ static struct event sample(int type)
         event.base = 77;
     if (carries & DEADLINE)
         event.deadline = 1700000999999;
+    if (type == EVENT_DELIVERY_REDELIVERED)
+        event.marked = 4711;
     if (type == EVENT_SUBSCRIPTION_REFUSED || type == EVENT_DELIVERY_SUSPENDED)
         event.reason = TEXT("status 500");
     if (type == EVENT_SUBSCRIPTION_REQUESTED || type == EVENT_UNSUBSCRIPTION_REQUESTED) {
@@ -127,6 +132,7 @@ static void assert_same(const struct event *a, const struct event *b)
     assert_same_string(a->topic, b->topic);
     assert_same_string(a->callback, b->callback);
     assert_same_string(a->request_id, b->request_id);
+    assert_int_equal(a->marked, b->marked);
     assert_same_string(a->secret.text, b->secret.text);
     assert_same_string(a->secret.key_id, b->secret.key_id);
     assert_same_string(a->reason, b->reason);

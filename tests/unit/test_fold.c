@@ -151,6 +151,8 @@ static void test_every_event_in_every_status_while_nothing_waits(void **state)
             [EVENT_DELIVERY_MOVE] = "..AS..P",
             [EVENT_DELIVERY_REDELIVER] = "..AS..P",
             [EVENT_DELIVERY_REDELIVERED] = ".......",
+            [EVENT_DELIVERY_REDELIVER_LETTERS] = "..AS..P",
+            [EVENT_DELIVERY_LETTERS_SETTLED] = ".......",
             [EVENT_SUBSCRIPTION_DELETE] = ".EEEx.E",
         },
     };
@@ -186,6 +188,8 @@ static void test_every_event_in_every_status_while_a_subscribe_request_waits(voi
             [EVENT_DELIVERY_MOVE] = "..AS..P",
             [EVENT_DELIVERY_REDELIVER] = "..AS..P",
             [EVENT_DELIVERY_REDELIVERED] = ".......",
+            [EVENT_DELIVERY_REDELIVER_LETTERS] = "..AS..P",
+            [EVENT_DELIVERY_LETTERS_SETTLED] = ".......",
             [EVENT_SUBSCRIPTION_DELETE] = ".EEEE.E",
         },
     };
@@ -221,6 +225,8 @@ static void test_every_event_in_every_status_while_an_unsubscribe_request_waits(
             [EVENT_DELIVERY_MOVE] = "..AS..P",
             [EVENT_DELIVERY_REDELIVER] = "..AS..P",
             [EVENT_DELIVERY_REDELIVERED] = ".......",
+            [EVENT_DELIVERY_REDELIVER_LETTERS] = "..AS..P",
+            [EVENT_DELIVERY_LETTERS_SETTLED] = ".......",
             [EVENT_SUBSCRIPTION_DELETE] = ".EEEE.E",
         },
     };

@@ -290,6 +290,86 @@ static void test_only_so_many_messages_wait_for_redelivery(void **state)
     assert_ignored(redeliver_command('z', 100001));
 }
 
+static struct event letters_event(enum event_type type, char letter, int64_t offset)
+{
+    struct event event = command(type, letter);
+    event.offset = offset;
+    return event;
+}
+
+static struct event letters_settled(int64_t offset)
+{
+    return letters_event(EVENT_DELIVERY_LETTERS_SETTLED, 's', offset);
+}
+
+static void assert_letters(int64_t settled, int64_t wanted)
+{
+    assert_int_equal(s->letters.settled, settled);
+    assert_int_equal(s->letters.wanted, wanted);
+}
+
+static void test_dead_letters_are_wanted_and_settled_up_to_an_offset(void **state)
+{
+    (void)state;
+    verify('a', 10);
+    const struct position before = s->position;
+    assert_changed(letters_event(EVENT_DELIVERY_REDELIVER_LETTERS, 'l', 7));
+    assert_letters(0, 7);
+    assert_ignored(letters_event(EVENT_DELIVERY_REDELIVER_LETTERS, 'l', 9)); /* the same command */
+    assert_ignored(letters_event(EVENT_DELIVERY_REDELIVER_LETTERS, 'm', 7));
+    assert_ignored(letters_event(EVENT_DELIVERY_REDELIVER_LETTERS, 'm', 5));
+    assert_changed(letters_settled(3));
+    assert_ignored(letters_settled(3));
+    assert_ignored(letters_settled(2)); /* by one who lost the shard */
+    assert_ignored(letters_settled(8)); /* nobody wanted that */
+    assert_changed(letters_event(EVENT_DELIVERY_REDELIVER_LETTERS, 'n', 9));
+    assert_letters(3, 9);
+    assert_changed(letters_settled(9));
+    assert_ignored(letters_event(EVENT_DELIVERY_REDELIVER_LETTERS, 'o', 9));
+    assert_letters(9, 9);
+    assert_position(before.offset, before.set, before.base, before.detached);
+}
+
+static void test_a_redelivered_message_is_marked(void **state)
+{
+    (void)state;
+    verify('a', 10);
+    for (int i = 0; i < 2; i++) {
+        int64_t at = sequence;
+        assert_changed(redeliver_command((char)('m' + (char)i), 7));
+        struct event told = make_delivery(EVENT_DELIVERY_REDELIVERED, at, 7);
+        told.marked = 40 - i;
+        assert_changed(told);
+        assert_int_equal(s->letters.marked, 40);
+    }
+    assert_changed(letters_event(EVENT_DELIVERY_REDELIVER_LETTERS, 'l', 50));
+    int64_t at = sequence;
+    assert_changed(redeliver_command('o', 7));
+    assert_changed(make_delivery(EVENT_DELIVERY_REDELIVERED, at, 7));
+    assert_letters(0, 50);
+}
+
+static void test_dead_letters_are_wanted_no_more_when_the_subscription_ends(void **state)
+{
+    (void)state;
+    verify('a', 10);
+    assert_changed(letters_event(EVENT_DELIVERY_REDELIVER_LETTERS, 'l', 7));
+    assert_changed(letters_settled(3));
+    expire();
+    assert_letters(3, 7);
+    assert_ignored(letters_event(EVENT_DELIVERY_REDELIVER_LETTERS, 'm', 9));
+    verify('b', 20);
+    assert_letters(3, 7);
+    assert_changed(make_request(EVENT_UNSUBSCRIPTION_REQUESTED, 'u'));
+    struct event again = make_request(EVENT_SUBSCRIPTION_REQUESTED, 'c');
+    again.at_ms = 7777;
+    assert_changed(again);
+    assert_changed(make_request(EVENT_UNSUBSCRIPTION_VERIFIED, 'u'));
+    assert_letters(0, 0);
+    assert_int_equal(s->created_at_ms, 7777);
+    assert_ignored(letters_settled(5));
+}
+
 static void test_redeliveries_end_with_the_subscription(void **state)
 {
     (void)state;
@@ -437,6 +517,9 @@ int main(void)
         STORY(test_messages_to_redeliver_wait_in_their_order_and_leave_the_position),
         STORY(test_a_redelivery_is_settled_by_its_own_command),
         STORY(test_only_so_many_messages_wait_for_redelivery),
+        STORY(test_dead_letters_are_wanted_and_settled_up_to_an_offset),
+        STORY(test_a_redelivered_message_is_marked),
+        STORY(test_dead_letters_are_wanted_no_more_when_the_subscription_ends),
         STORY(test_redeliveries_end_with_the_subscription),
         STORY(test_redeliveries_end_when_the_topic_lies_elsewhere),
         STORY(test_a_deleted_one_is_owed_a_notice_and_its_requests_are_dropped),

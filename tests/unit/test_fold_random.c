@@ -69,6 +69,10 @@ static struct event random_event(const struct entity *entity)
         event.offset = s->redeliver[which].offset;
         event.base = s->redeliver[which].command + random_one_in(&source, 4);
     }
+    if (event.type == EVENT_DELIVERY_REDELIVERED)
+        event.marked = random_below(&source, 100);
+    if (event.type == EVENT_DELIVERY_LETTERS_SETTLED && s)
+        event.offset = s->letters.settled + random_below(&source, 10);
     event.deadline = s && !random_one_in(&source, 3) ? s->lease_end_ms : event.at_ms;
     return event;
 }

@@ -70,9 +70,32 @@ static void test_uuid7(void **state)
 
         unsigned long high = strtoul(id, NULL, 16);
         unsigned long low = strtoul(id + 9, NULL, 16);
-        int64_t time = (int64_t)(high << 16 | low);
+        int64_t time = (int64_t)(high << 16 | low), read;
         assert_true(time >= before && time <= clock_wall_ms());
+        assert_true(id_uuid7_time(id, &read));
+        assert_int_equal(read, time);
     }
+}
+
+static void test_what_is_no_uuid7(void **state)
+{
+    (void)state;
+    static const char *const others[] = {
+        "",
+        "x",
+        "019ab7c0-1234-7abc-8def-0123456789a",
+        "019ab7c0-1234-7abc-8def-0123456789abc",
+        "019ab7c0-1234-4abc-8def-0123456789ab",
+        "019ab7c0-1234-7abc-cdef-0123456789ab",
+        "019ab7c0-1234-7abc-8def-0123456789AB",
+        "019ab7c0+1234-7abc-8def-0123456789ab",
+        "019ab7c0-1234-7abc-8def-01234567 9ab",
+    };
+    int64_t ms;
+    for (size_t i = 0; i < ARRAY_COUNT(others); i++)
+        assert_false(id_uuid7_time(others[i], &ms));
+    assert_true(id_uuid7_time("017f22e2-79b0-7cc3-98c4-dc0c0c07398f", &ms)); /* RFC 9562, A.6 */
+    assert_int_equal(ms, 1645557742000);
 }
 
 static void test_partition(void **state)
@@ -151,9 +174,13 @@ static void test_distinct(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_known),     cmocka_unit_test(test_separator),
-        cmocka_unit_test(test_keys),      cmocka_unit_test(test_uuid7),
-        cmocka_unit_test(test_partition), cmocka_unit_test(test_distinct),
+        cmocka_unit_test(test_known),
+        cmocka_unit_test(test_separator),
+        cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_uuid7),
+        cmocka_unit_test(test_what_is_no_uuid7),
+        cmocka_unit_test(test_partition),
+        cmocka_unit_test(test_distinct),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -103,6 +103,46 @@ static void test_pages(void **state)
     }
 }
 
+/** The same page; from the message `from` on, those before the page are not even looked at. */
+static void make_skipping(struct missed_page *page, int from, char *text, size_t size)
+{
+    bool stopped = false;
+    int64_t skipped = 0;
+    text[0] = '\0';
+    missed_page_sort(page);
+    for (int i = 0; i < 10 && !stopped; i++) {
+        struct message_head message = head(POSITION + i, 100 + 10 * i);
+        if (i >= from && skipped == 0)
+            skipped = missed_page_skip(page);
+        if (skipped > 0)
+            skipped--;
+        else
+            stopped = missed_page_judge(page, &message) == MESSAGE_STOP;
+    }
+    if (!stopped)
+        missed_page_finish(page);
+    for (size_t i = 0; i < page->item_count; i++)
+        add_item(text, size, &page->items[i]);
+}
+
+static void test_what_is_before_the_page_need_not_be_judged(void **state)
+{
+    (void)state;
+    for (int64_t skip = 0; skip < 15; skip++)
+        for (int from = 0; from < 10; from++) {
+            struct missed_page judged = {.skip = skip, .count = 4, .position = POSITION};
+            struct missed_page skipping = judged;
+            char want[256], got[256];
+            add_letter(&judged, 0, 95, 3);
+            add_letter(&skipping, 0, 95, 3);
+            make(&judged, want, sizeof(want));
+            make_skipping(&skipping, from, got, sizeof(got));
+            assert_string_equal(got, want);
+            missed_page_fini(&judged);
+            missed_page_fini(&skipping);
+        }
+}
+
 static void assert_page(struct missed_page *page, const char *items)
 {
     char text[256];
@@ -141,6 +181,29 @@ static void test_a_message_is_on_the_pages_once(void **state)
     add_letter(&page, 1, 90, 8);
     add_letter(&page, 2, 100, POSITION); /* given up, and not passed by the position yet */
     assert_page(&page, "L0 10 11 12 13");
+}
+
+static void add_mark(struct missed_page *page, int64_t offset, int64_t origin)
+{
+    struct message_head mark = head(offset, 90);
+    mark.origin_offset = origin;
+    mark.is_mark = true;
+    mark.dead_lettered_at_ms = 0;
+    assert_true(missed_page_add_letter(page, &mark));
+}
+
+static void test_what_was_redelivered_is_missed_no_more(void **state)
+{
+    (void)state;
+    struct missed_page page = {.count = 5, .position = POSITION, .subscribed_at_ms = 4000};
+    add_mark(&page, 5, 8);
+    add_mark(&page, 6, 7);
+    add_letter(&page, 0, 90, 8);
+    add_letter(&page, 1, 90, 6);
+    add_letter(&page, 2, 90, 7);
+    add_letter(&page, 9, 90, 7); /* given up again since */
+    add_mark(&page, 10, 5);      /* no dead letter at all */
+    assert_page(&page, "L1 L9 10 11 12");
 }
 
 static void test_letters_of_an_earlier_subscription_are_not_meant(void **state)
@@ -205,8 +268,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pages),
+        cmocka_unit_test(test_what_is_before_the_page_need_not_be_judged),
         cmocka_unit_test(test_the_order_is_that_of_the_partition_whatever_the_clocks_said),
         cmocka_unit_test(test_letters_from_elsewhere_come_first),
+        cmocka_unit_test(test_what_was_redelivered_is_missed_no_more),
         cmocka_unit_test(test_a_message_is_on_the_pages_once),
         cmocka_unit_test(test_letters_of_an_earlier_subscription_are_not_meant),
         cmocka_unit_test(test_too_many_letters),

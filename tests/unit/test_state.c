@@ -73,6 +73,7 @@ static struct subscription_state sample(int status)
     s.commanded_by = TEXT("ops");
     s.redeliver = sample_redeliveries;
     s.redeliver_count = ARRAY_COUNT(sample_redeliveries);
+    s.letters = (struct letters_state){17, 123456789012, 18};
     memcpy(s.command, "01890a5d-ac96-774b-bcce-b302099a8057", ID_UUID_SIZE);
     if (status == SUBSCRIPTION_PAUSED || status == SUBSCRIPTION_LAPSED) {
         s.paused = true;
@@ -143,6 +144,9 @@ static void assert_same(const struct subscription_state *a, const struct subscri
         assert_int_equal(a->redeliver[i].offset, b->redeliver[i].offset);
         assert_int_equal(a->redeliver[i].command, b->redeliver[i].command);
     }
+    assert_int_equal(a->letters.settled, b->letters.settled);
+    assert_int_equal(a->letters.marked, b->letters.marked);
+    assert_int_equal(a->letters.wanted, b->letters.wanted);
     assert_same_string(a->reason, b->reason);
     assert_same_location(&a->location, &b->location);
     assert_int_equal(a->position.offset, b->position.offset);
@@ -513,6 +517,9 @@ static void test_values_out_of_range_are_refused(void **state)
         {"command", "\"\""},
         {"command", "\"01890a5d-ac96-774b-bcce-b302099a805\""},
         {"paused_at", "-1"},
+        {"letters_settled", "-1"},
+        {"letters_marked", "\"1\""},
+        {"letters_wanted", "1.5"},
         {"redeliver", "null"},
         {"redeliver", "{}"},
         {"redeliver", "[]"},

@@ -104,11 +104,18 @@ class KafkaView:
 
     def produce(self, topic: str, partition: int, key: str, value: bytes) -> None:
         """Writes one record, and returns when Kafka has it."""
+        self.produce_all(topic, partition, key, [value], [])
+
+    def produce_all(
+        self, topic: str, partition: int, key: str, values: list[bytes], headers: list[tuple[str, str]]
+    ) -> None:
+        """Writes records in this order, and returns when Kafka has all of them."""
         failures: list[object] = []
-        self._producer.produce(
-            topic, value, key, partition, on_delivery=lambda error, _: failures.append(error)
-        )
-        assert self._producer.flush(_TIMEOUT) == 0 and failures == [None], failures
+        for value in values:
+            self._producer.produce(
+                topic, value, key, partition, lambda error, _: failures.append(error), headers=headers
+            )
+        assert self._producer.flush(_TIMEOUT) == 0 and set(failures) == {None}, failures
 
 
 def _record(message) -> Record:

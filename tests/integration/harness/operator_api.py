@@ -1,4 +1,4 @@
-"""The operator API as one user sees it."""
+"""The operator API, as one user sees it; its answers are held against its own description."""
 
 import json
 from collections.abc import Callable
@@ -16,8 +16,8 @@ from .wait import DEADLINE, wait_for
 class Api:
     """What one user sees; answers are checked against the API's own description."""
 
-    def __init__(self, suite: Suite, user: str):
-        self.hub = suite.hub(headers=basic(user))
+    def __init__(self, suite: Suite, user: str | None = None):
+        self.hub = suite.hub(headers=basic(user) if user else None)
         self._description = json.loads(self.hub.request("GET", "/api/v1/openapi.json").body)
 
     def get(self, path: str) -> Answer:
@@ -87,3 +87,37 @@ class Api:
             return overview if probe(overview) else None
 
         return wait_for(look, lambda: f"{what}, not {self.overview()}", timeout, pause=0.1)
+
+
+class Command:
+    """What an operator does to one subscription."""
+
+    def __init__(self, root: Api, topic: str, endpoint: Endpoint):
+        self._root = root
+        self._path = f"/api/v1/subscriptions/{subscription_id(topic, endpoint.url)}"
+
+    def __call__(self, name: str, body: dict | None = None, status: int = 202) -> dict:
+        payload = json.dumps(body).encode() if body is not None else b""
+        method, path = ("DELETE", "") if name == "delete" else ("POST", f"/{name}")
+        answer = self._root.hub.request(
+            method, self._path + path, payload, {"Content-Type": "application/json"}
+        )
+        assert answer.status == status, answer
+        return json.loads(answer.body)
+
+    def wait_status(self, status: str) -> None:
+        def probe() -> bool:
+            return json.loads(self._root.hub.request("GET", self._path).body).get("status") == status
+
+        wait_for(probe, f"the subscription to be {status}")
+
+    def missed(self, query: str = "", limit: int = 100) -> list[dict]:
+        """missed-messages, all pages."""
+        here = self._path.removeprefix("/api/v1/") + "/missed-messages"
+        items, cursor = [], ""
+        while cursor is not None:
+            separator = "&cursor=" if cursor else ""
+            path = f"{here}?limit={limit}{query and '&'}{query}{separator}{cursor}"
+            page = self._root.value(path, "/subscriptions/{id}/missed-messages")
+            items, cursor = items + page["items"], page["next_cursor"]
+        return items
