@@ -134,6 +134,9 @@ const struct config_entry config_table[] = {
     BOOLEAN(hub, catalog, "true",
             "Whether the hub keeps all subscriptions in memory (about 400 bytes each) and answers questions "
             "about them. Where authentication is on it always keeps them."),
+    BOOLEAN(hub, console, "true",
+            "Whether the page for operators is at /console/. It is the same for everybody; what it shows comes "
+            "from the operator API, with the credentials of whoever looks at it."),
     INTEGER(hub, readers, 1, 64, "2",
             "Threads that read messages from Kafka on demand, for questions about missed messages: so many "
             "are answered at the same time. Others wait, a few; 503 beyond."),

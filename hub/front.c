@@ -9,6 +9,7 @@
 #include "common/panic.h"
 #include "hub/admission.h"
 #include "hub/api/api.h"
+#include "hub/console.h"
 #include "hub/hub.h"
 #include "hub/hub_metrics.h"
 #include "hub/operation.h"
@@ -39,6 +40,8 @@ static void handle(struct http_request *http, void *context)
 {
     struct front *front = context;
     if (health_handle(&front->health, http))
+        return;
+    if (front->hub.config.hub.console && console_handle(http))
         return;
     if (atomic_load(&front->open)) {
         if (!api_handle(&front->hub, http))
