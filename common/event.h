@@ -5,8 +5,8 @@
  * "type", "at" and the fields that the type uses. Fields that a reader does not know are ignored,
  * so that fields can be added; a change of meaning takes a new type or a new "v".
  *
- * Writers: hub (registered … pinged, requested, and operators' commands), dispatcher (fetching … not
- * fetched, verified … gone), consolidator (ended, lapsing, expired, forgotten), `websub
+ * Writers: hub (registered … pinged, requested, and operators' commands), dispatcher (fetching …
+ * not fetched, verified … gone), consolidator (ended, lapsing, expired, forgotten), `websub
  * migrate-mosip` (registered, imported). The only reader is the consolidator, whose fold decides
  * what an event means for the state; an event that no longer fits the state (a late one from a
  * process that lost its partition) is ignored there, so writing one twice or too late is always
