@@ -66,6 +66,7 @@ int command_deregister(const struct command_options *options);
 int command_publish(const struct command_options *options);
 int command_subscribe(const struct command_options *options);
 int command_unsubscribe(const struct command_options *options);
+int command_health(const struct command_options *options);
 int command_id(const struct command_options *options);
 int command_migrate_mosip(const struct command_options *options);
 

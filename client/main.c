@@ -81,6 +81,21 @@ static const struct subcommand subcommands[] = {
             "  websub unsubscribe --topic news --callback http://127.0.0.1:8080/callback\n",
     },
     {
+        .name = "health",
+        .arguments = "URL",
+        .summary = "tell whether a program of the suite is well, for containers",
+        .options = {OPTION_CA_FILE},
+        .min_arguments = 1,
+        .max_arguments = 1,
+        .run = command_health,
+        .text =
+            "Exit code 0: the URL was answered with 2xx within three seconds; else 3, with the\n"
+            "reason.\n"
+            "\n"
+            "Example:\n"
+            "  websub health http://127.0.0.1:9191/readyz\n",
+    },
+    {
         .name = "id",
         .arguments = "TOPIC [CALLBACK]",
         .summary = "print the ids and Kafka names of a topic and a subscription, for operators",

@@ -1,7 +1,7 @@
 # Writes INPUT as a C array NAME and its length NAME_length to OUTPUT, which includes HEADER.
-file(READ ${INPUT} bytes HEX)
-string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${bytes}")
-string(REGEX REPLACE "(................................................................................)" "\\1\n" bytes "${bytes}")
+include(${CMAKE_CURRENT_LIST_DIR}/embed_bytes.cmake)
+
+embed_bytes(${INPUT} bytes)
 file(WRITE ${OUTPUT} "/* Made from ${INPUT}: do not edit. */
 #include \"${HEADER}\"
 

@@ -94,6 +94,7 @@ struct config {
         int64_t lease_seconds_default;
         int64_t lease_seconds_max;
         bool catalog;    /**< whether subscriptions are kept in memory, for questions about them */
+        bool console;    /**< whether /console/ is served */
         int64_t readers; /**< threads that read messages on demand */
         int64_t lag_interval; /**< between two looks at how far behind subscriptions are */
         int64_t view_timeout; /**< bound on waiting for the view to catch up */
@@ -207,6 +208,11 @@ struct config {
         enum audit_scope audit;
         char *audit_file; /**< "": stderr */
     } log;
+    struct {
+        char *otlp_url;             /**< "": no tracing */
+        struct string_list headers; /**< "name=value" */
+        double sample_ratio;
+    } tracing;
 };
 
 /**

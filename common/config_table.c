@@ -134,6 +134,9 @@ const struct config_entry config_table[] = {
     BOOLEAN(hub, catalog, "true",
             "Whether the hub keeps all subscriptions in memory (about 400 bytes each) and answers questions "
             "about them. Where authentication is on it always keeps them."),
+    BOOLEAN(hub, console, "true",
+            "Whether the page for operators is at /console/. It is the same for everybody; what it shows comes "
+            "from the operator API, with the credentials of whoever looks at it."),
     INTEGER(hub, readers, 1, 64, "2",
             "Threads that read messages from Kafka on demand, for questions about missed messages: so many "
             "are answered at the same time. Others wait, a few; 503 beyond."),
@@ -361,6 +364,16 @@ const struct config_entry config_table[] = {
     TEXT(log, audit_file, 0, 4096, "",
          "File that the audit log is appended to, a JSON object a line; opened again on SIGHUP. Empty: "
          "stderr, with the other lines."),
+
+    WEB_ADDRESS(tracing, otlp_url,
+                "Where a collector of OpenTelemetry takes traces (OTLP/HTTP, JSON), such as "
+                "\"http://collector:4318/v1/traces\"; see docs/tracing.md. Empty: there is no tracing, "
+                "and publishers' traceparent headers are passed on as they are."),
+    LIST(tracing, headers, PROPERTY, "",
+         "Headers for the collector as \"name=value\", such as \"Authorization=Bearer ...\"."),
+    ENTRY(tracing, sample_ratio, NUMBER, 0, 1, "1", NULL,
+          "Share of the publications without a traceparent that are traced. Those with one are if it "
+          "says so."),
 };
 /* clang-format on */
 

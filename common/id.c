@@ -115,11 +115,10 @@ void id_uuid7(char out[ID_UUID_SIZE])
 
 void id_uuid7_of(int64_t at_ms, const char *seed, char out[ID_UUID_SIZE])
 {
-    uint8_t bytes[16], digest[SHA256_DIGEST_LENGTH];
+    uint8_t digest[SHA256_DIGEST_LENGTH];
     hash_parts((const struct part[]){{seed, strlen(seed)}, {NULL, 0}}, digest);
-    memcpy(bytes + 6, digest, sizeof(bytes) - 6);
-    put_time(at_ms, bytes);
-    write_uuid(bytes, 7, out);
+    put_time(at_ms, digest);
+    write_uuid(digest, 7, out);
 }
 
 void id_uuid8(const char *name, char out[ID_UUID_SIZE])

@@ -33,13 +33,13 @@ enum fold_outcome fold_letters_settled(struct subscription_state *state, const s
 /** They make no sense any more: it ended, or its messages lie elsewhere. */
 void fold_clear_redeliveries(struct subscription_state *state);
 
+/** A ping, or what became of a fetch. */
+enum fold_outcome fold_ping(struct topic_state *state, const struct event *event, int64_t sequence);
 /** A new one, without any request yet. */
 struct subscription_state *fold_new_subscription(const struct event *event);
 /** A subscription that another hub verified; there may be a state. */
 enum fold_outcome fold_imported(struct subscription_state **state, const struct event *event,
                                 int64_t sequence);
-/** A ping, or what became of a fetch. */
-enum fold_outcome fold_ping(struct topic_state *state, const struct event *event, int64_t sequence);
 
 /** An operator's command; there is a state. */
 enum fold_outcome fold_command(struct subscription_state **state, const struct event *event,

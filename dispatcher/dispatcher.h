@@ -24,6 +24,7 @@
 #include "common/kafka_admin.h"
 #include "common/keyring.h"
 #include "common/metrics.h"
+#include "common/tracer.h"
 #include "dispatcher/channel.h"
 #include "dispatcher/http_reason.h"
 #include "dispatcher/message.h"
@@ -99,6 +100,7 @@ struct dispatcher {
     struct notice_sender *notice_sender; /**< NULL: there is no webhook */
     struct status_reports *reports;
     struct dispatcher_metrics metrics;
+    struct tracer *tracer; /**< NULL: no tracing */
     atomic_int loop_count; /**< set once all are there */
     struct loop *loops[MAX_LOOPS];
     struct tail *tail;

@@ -178,6 +178,8 @@ int main(int argc, char **argv)
     kafka_names_init(&dispatcher.names, &dispatcher.config);
     struct metrics *metrics = metrics_new();
     dispatcher_metrics_register(&dispatcher, metrics);
+    dispatcher.tracer = tracer_new(&dispatcher.config, "websub-dispatcher", metrics, &error);
+    ENSURE(dispatcher.tracer || error.code == ERROR_NONE); /* checked at the start */
     const struct health health = {"/dispatcher/actuator/health", metrics, is_ready, &front};
     struct http_server *server =
         health_server_new(&health, &dispatcher.config, dispatcher.config.dispatcher.listen_address,
@@ -195,6 +197,7 @@ int main(int argc, char **argv)
     }
     http_server_free(server);
     close_dispatcher(&dispatcher);
+    tracer_free(dispatcher.tracer);
     kafka_names_fini(&dispatcher.names);
     address_guard_fini(&dispatcher.guard);
     trust_free(dispatcher.trust);

@@ -9,6 +9,7 @@
 #include "common/panic.h"
 #include "hub/admission.h"
 #include "hub/api/api.h"
+#include "hub/console.h"
 #include "hub/hub.h"
 #include "hub/hub_metrics.h"
 #include "hub/operation.h"
@@ -39,6 +40,8 @@ static void handle(struct http_request *http, void *context)
 {
     struct front *front = context;
     if (health_handle(&front->health, http))
+        return;
+    if (front->hub.config.hub.console && console_handle(http))
         return;
     if (atomic_load(&front->open)) {
         if (!api_handle(&front->hub, http))
@@ -181,7 +184,9 @@ struct front *front_new(struct config *config, bool (*stop_requested)(void), str
     hub_metrics_register(&hub->metrics, front->metrics);
     kafka_names_init(&hub->names, &hub->config);
     front->health = (struct health){"/hub/actuator/health", front->metrics, is_ready, front};
-    front->server = listen_for_requests(front, error);
+    hub->tracer = tracer_new(&hub->config, "websub-hub", front->metrics, error);
+    bool traced = hub->tracer || error->code == ERROR_NONE;
+    front->server = traced ? listen_for_requests(front, error) : NULL;
     if (!front->server || open_hub(hub, stop_requested, error) != 0) {
         front_free(front);
         return NULL;
@@ -209,6 +214,7 @@ void front_free(struct front *front)
     if (atomic_exchange(&front->open, false))
         http_server_quiesce(front->server);
     close_hub(&front->hub, front->server);
+    tracer_free(front->hub.tracer);
     kafka_names_fini(&front->hub.names);
     metrics_free(front->metrics);
     keyring_free(front->hub.keyring);

@@ -99,8 +99,11 @@ static void look(struct lag *lag)
     want_topics(lag);
     catalog_look(lag->catalog, want_subscription, lag);
     lag_table_end(lag->table);
+    bool is_first = lag->polled_ms == 0;
     if (lag_poll_run(lag->poll))
         lag->polled_ms = clock_monotonic_ms();
+    if (is_first) /* from here on it is known what was published */
+        growth_rate(&lag->published, lag_table_growth(lag->table), lag->polled_ms);
     sweep.now_ms = clock_monotonic_ms();
     sweep.now_wall_ms = clock_wall_ms();
     catalog_look(lag->catalog, sweep_subscription, &sweep);

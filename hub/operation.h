@@ -11,6 +11,7 @@
 #include "common/form.h"
 #include "common/id.h"
 #include "hub/hub.h"
+#include "hub/publish_trace.h"
 #include "hub/topic_readings.h"
 
 struct operation_request {
@@ -48,6 +49,7 @@ struct operation_request {
     /* of a publication */
     char id[ID_UUID_SIZE]; /**< of the message; of the request for a subscription */
     struct ping *ping;     /**< owned (ping.c); NULL: it has content, or is no publication */
+    struct publish_trace trace;
 };
 
 /** Makes the request the context of `http`. */

@@ -34,12 +34,14 @@ static void on_settled(struct kafka_receipt *receipt, rd_kafka_resp_err_t code, 
     struct error error;
     size_t length;
     (void)offset;
+    http_request_body(request->http, &length);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         kafka_error(&error, code, "Kafka did not confirm the message");
+        publish_trace_end(request, length, error.message);
         answer_failure(request, &error);
         return;
     }
-    http_request_body(request->http, &length);
+    publish_trace_end(request, length, NULL);
     counter_add(request->hub->metrics.published_bytes, length);
     histogram_observe(request->hub->metrics.publish_seconds,
                       clock_monotonic_us() - request->started_us);
@@ -62,6 +64,7 @@ static void write_message(struct operation_request *request)
     };
     char published_at[32];
     snprintf(published_at, sizeof(published_at), "%lld", (long long)record.timestamp_ms);
+    publish_trace_begin(request);
     record.value = http_request_body(request->http, &record.value_length);
     id_uuid7(request->id);
     kafka_add_header(record.headers, MESSAGE_HEADER_ID, request->id);

@@ -1,0 +1,453 @@
+"""The operators' console, clicked through: who is behind, what did they miss, why, and what helps."""
+
+import json
+
+import pytest
+
+from harness import planted
+from harness.behaviours import answer
+from harness.console import DIALOG, SETTINGS, Console, Watched
+from harness.hub_client import FORM
+from harness.issuer import SigningKey
+from harness.suite import Suite
+from harness.topics import new_topic
+from harness.users import PASSWORD, UsersFile, basic
+from harness.wait import wait_for
+
+USERS = {"bank": "", "root": "websub-operator"}
+KEY = SigningKey("ES256")
+HACKED = "window.hacked = true"
+
+
+@pytest.fixture(scope="module")
+def guarded(kafka, tmp_path_factory):
+    """Knows passwords and tokens."""
+    directory = tmp_path_factory.mktemp("console")
+    key = directory / "key.pem"
+    key.write_bytes(KEY.public_bytes())
+    settings = SETTINGS | UsersFile(directory / "users", USERS).settings()
+    settings |= {"WEBSUB_AUTH_MODE": "basic,jwt", "WEBSUB_AUTH_PUBLIC_KEY_FILE": str(key)}
+    with Suite(kafka.bootstrap, directory, "console-", settings=settings) as suite:
+        yield suite.start()
+
+
+@pytest.fixture(scope="module")
+def burying(kafka, tmp_path_factory):
+    """Needs no credentials, and puts aside what a subscriber does not take."""
+    settings = SETTINGS | {
+        "WEBSUB_RETRY_ON_EXHAUSTED": "dead-letter",
+        "WEBSUB_RETRY_GIVE_UP_AFTER": "300ms",
+        "WEBSUB_RETRY_MIN_INTERVAL": "50ms",
+    }
+    directory = tmp_path_factory.mktemp("console-letters")
+    with Suite(kafka.bootstrap, directory, "console-letters-", settings=settings) as suite:
+        yield suite.start()
+
+
+@pytest.fixture(scope="module")
+def downloads(tmp_path_factory):
+    return tmp_path_factory.mktemp("downloads")
+
+
+@pytest.fixture(scope="module")
+def chromium(downloads):
+    console = Console(downloads)
+    yield console
+    console.close()
+
+
+@pytest.fixture
+def expected_complaints() -> list[str]:
+    """Parts of what may be in the browser's console; a test adds what it provokes."""
+    return []
+
+
+@pytest.fixture
+def console(chromium, expected_complaints):
+    """Nothing may be wrong with the page, whatever is done: errors, refused scripts and styles."""
+    chromium.complaints()
+    yield chromium
+    chromium.driver.get("about:blank")
+    complaints = chromium.complaints()
+    unexpected = [one for one in complaints if not any(part in one for part in expected_complaints)]
+    assert not unexpected, unexpected
+
+
+@pytest.fixture
+def root(guarded, console, expected_complaints):
+    """An operator, signed in; the first answer was 401."""
+    expected_complaints.append("401 (Unauthorized)")
+    console.sign_in(guarded, "root")
+    return console
+
+
+@pytest.fixture
+def feed(guarded, subscriber):
+    hub = guarded.hub(headers=basic("bank"))
+    yield Watched.new(hub, subscriber)
+    hub.close()
+
+
+def fail(feed: Watched, *texts: str) -> list[bytes]:
+    feed.endpoint.on_delivery = answer(500, body=b"closed <b>for inventory</b>")
+    seen = len(feed.endpoint.attempts())
+    bodies = feed.publish(*texts)
+    feed.endpoint.wait_attempts(seen + 2)
+    return bodies
+
+
+# --- who ---
+
+
+def test_without_authentication_it_just_works(console, suite):
+    console.open(suite)
+    console.wait_text("Overview", "Dispatchers", "Consumers of Kafka")
+    assert "Sign out" not in console.text(".bar")
+
+
+def test_signing_in_and_out(guarded, console, expected_complaints):
+    expected_complaints.append("401 (Unauthorized)")
+    console.open(guarded, "#/topics")
+    console.wait_text("Sign in")
+    console.enter("root", "wrong")
+    console.wait_text("Not accepted")
+    assert console.script("return sessionStorage.length") == 0
+    console.enter("root", PASSWORD)
+    console.wait_text("Topics")
+    assert "root" in console.text(".bar")
+    kept = console.script("return [JSON.stringify(localStorage), document.cookie, location.href].join(' ')")
+    assert basic("root")["Authorization"].split()[1] not in kept and PASSWORD not in kept
+    console.driver.refresh()
+    console.wait_text("Topics")
+    console.click("Sign out")
+    console.wait_text("Sign in")
+    assert console.script("return sessionStorage.length") == 0
+
+
+def test_signing_in_with_a_token(guarded, console, expected_complaints):
+    expected_complaints.append("401 (Unauthorized)")
+    console.open(guarded)
+    console.wait_text("Sign in")
+    console.choose("token")
+    console.fill("token", "no.such.token")
+    console.click("Sign in", "form")
+    console.wait_text("Not accepted")
+    console.choose("token")
+    console.fill("token", KEY.sign({"sub": "mary", "exp": 4102444800, "roles": ["websub-operator"]}))
+    console.click("Sign in", "form")
+    console.wait_text("Overview", "Dispatchers")
+
+
+def test_others_see_what_is_their_own(guarded, console, feed, expected_complaints):
+    expected_complaints += ["401 (Unauthorized)", "403 (Forbidden)"]
+    console.sign_in(guarded, "bank")
+    console.wait_text("Your subscriptions", feed.topic)
+    assert "Overview" not in console.text(".bar") and "Topics" not in console.text(".bar")
+    console.click(feed.topic)
+    console.wait_text("Up to date", "Nothing is missed")
+    assert not console.texts(".actions")
+
+
+# --- what is behind, and why ---
+
+
+def test_a_failing_subscriber_is_found_understood_and_put_right(root, feed, downloads):
+    missed = fail(feed, "first", "second", "third")
+    root.go("#/")
+    root.wait_text("Furthest behind", feed.endpoint.url, "3 messages", "HTTP 500, a server error")
+    root.click(feed.topic)
+    root.wait_text("Failing", "3 messages wait", "HTTP 500", "The service fails", "Next attempt")
+    shown = root.wait_text("first", "second", "third", selector=".table")
+    assert shown.index("first") < shown.index("second") < shown.index("third")
+
+    root.click("Attempts", ".tabs")
+    root.wait_text("Delivery failed: HTTP 500", "closed <b>for inventory</b>", selector=".timeline")
+
+    root.driver.back()
+    root.wait_text("Download as NDJSON")
+    root.click("Download as NDJSON")
+    root.wait_text("Saved 3 messages.")
+    (saved,) = wait_for(lambda: list(downloads.glob("*.ndjson")), "the file")
+    bodies = [json.loads(line)["body"]["data"].encode() for line in saved.read_text().splitlines()]
+    assert bodies == missed
+
+    feed.endpoint.on_delivery = answer(200)
+    root.act("Try again now", "Try now", "sent at once")
+    root.wait_text("Up to date.", "Nothing is missed")
+    feed.endpoint.wait_bodies(missed)
+    root.wait_text("up to date", selector=".figures")
+
+
+def test_a_message_is_looked_into(root, feed):
+    feed.endpoint.on_delivery = answer(503)
+    number = 12345678901234567890
+    json_body = b'{"mark": "%s", "number": %d}' % (planted.payload(), number)
+    for body, content_type in (
+        (json_body, "application/json"),
+        (b"\xff\x00\xfe", "application/octet-stream"),
+    ):
+        feed.hub.publish(feed.topic, body, content_type).check_accepted()
+    root.go(feed.view)
+    root.wait_text("application/octet-stream", selector=".table")
+    root.click("Look into message")
+    root.wait_text("application/json", f'"number": {number}\n}}', selector=DIALOG)
+    root.click("Text", DIALOG)
+    root.wait_text(json_body.decode(), selector=".body-text")
+    root.click("Next", DIALOG)
+    root.wait_text("00000000  ff 00 fe", selector=".body-text")
+    root.click("Base64", DIALOG)
+    root.wait_text("/wD+", selector=".body-text")
+    root.click("Close", DIALOG)
+    assert not root.texts(DIALOG)
+
+
+def test_lists_are_searched_and_paged(guarded, root, feed, subscriber):
+    for _ in range(2):
+        Watched.new(feed.hub, subscriber, feed.topic)
+    root.go("#/subscriptions")
+    root.fill("topic", feed.topic)
+    wait_for(lambda: len(root.texts("tbody tr")) == 3, "all three")
+    root.fill("callback_host", "elsewhere.example")
+    root.wait_text("No subscription matches these filters")
+    root.click("Clear filters")
+    fail(feed, "behind")
+    root.fill("min_lag_messages", "1")
+    root.wait_text(feed.endpoint.url)
+    root.go("#/topics")
+    root.fill("topic", feed.topic)
+    root.wait_text(feed.topic, selector=".table")
+    root.click(feed.topic)
+    wait_for(lambda: len(root.texts("tbody tr")) == 3, "its subscriptions")
+    root.driver.back()
+    root.wait_text("Topic contains")
+    root.go("#/nowhere")
+    root.wait_text("There is no such view")
+
+
+def test_problems_are_told_where_they_belong(root, feed, expected_complaints):
+    expected_complaints += ["400 (Bad Request)", "404 (Not Found)"]
+    root.go("#/subscriptions?min_lag_messages=many")
+    root.wait_text("must be an integer", selector=".field.is-wrong")
+    root.go(f"#/subscriptions/{'0' * 32}")
+    root.wait_text("There is no subscription with this id")
+
+
+JSON = [
+    '{"a": [], "b": {}, "c": "\\"},{[:", "d": -1.50e+05, "d": 1e400}',
+    '[[1, [true, false, null]], "\u00e4\\u0000", {"": {"": []}}]',
+    " 12345678901234567890 ",
+]
+
+
+@pytest.mark.parametrize("text", JSON)
+def test_json_is_laid_out_without_being_changed(console, suite, text):
+    console.open(suite)
+    laid_out = console.driver.execute_async_script(
+        """const [text, done] = arguments;
+        import('./body.js').then(({ layOut }) => done(layOut(text).map(piece => piece.text).join('')))""",
+        text,
+    )
+    kept = {"parse_float": str, "parse_int": str, "object_pairs_hook": list}
+    assert json.loads(laid_out, **kept) == json.loads(text, **kept)
+
+
+@pytest.mark.parametrize(
+    "header, schemes",
+    [
+        ('Basic realm="websub", charset="UTF-8"', ["basic"]),
+        ('Bearer realm="basic, bearer", error="invalid_token", error_description="x, Basic y"', ["bearer"]),
+        ('basic realm="a\\"b", Bearer realm="c"', ["basic", "bearer"]),
+        (None, []),
+    ],
+)
+def test_what_the_hub_asks_for_is_understood(console, suite, header, schemes):
+    console.open(suite)
+    found = console.driver.execute_async_script(
+        "const [header, done] = arguments; import('./api.js').then(api => done(api.schemesOf(header)))",
+        header,
+    )
+    assert found == schemes
+
+
+def test_a_hub_that_is_away_for_a_while(burying, console, subscriber, expected_complaints):
+    """What is known stays on show, with a word that it is old; then it goes on by itself."""
+    expected_complaints.append("net::ERR_")
+    feed = Watched.new(burying.hub(), subscriber)
+    console.open(burying, "#/topics")
+    console.wait_text(feed.topic)
+    burying.kill("hub-0")
+    console.go("#/subscriptions")
+    console.wait_text("The hub cannot be reached.")
+    burying.start("hub-0")
+    console.click("Try again")
+    console.wait_text(feed.topic, feed.endpoint.url)
+    console.wait_without("The hub cannot be reached.")
+
+
+# --- putting it right ---
+
+
+def test_pausing_and_resuming(root, feed):
+    root.go(feed.view)
+    root.click("Pause", ".actions")
+    root.wait_text("Nothing is sent", feed.topic, feed.endpoint.url, selector=DIALOG)
+    root.click("Cancel", DIALOG)
+    root.click("Pause", ".actions")
+    root.fill("reason", "moves house")
+    root.confirm("Pause")
+    root.wait_text("Paused by an operator", "moves house")
+    bodies = feed.publish("waiting")
+    root.wait_text("1 message", selector=".figures")
+    root.act("Resume", "Resume", "Deliveries continue at once")
+    feed.endpoint.wait_bodies(bodies)
+    root.wait_text("Up to date.")
+
+
+def test_skipping_what_is_missed(root, feed):
+    fail(feed, "skipped", "skipped too")
+    root.go(feed.view)
+    root.wait_text("2 messages", selector=".figures")
+    root.act("Skip", "Skip", "not delivered")
+    root.wait_text("Nothing is missed")
+    feed.endpoint.on_delivery = answer(200)
+    later = feed.publish("later")
+    feed.endpoint.wait_bodies(later)
+    root.wait_text("Up to date.")
+
+
+def test_skipping_to_a_message_that_is_on_show(root, feed):
+    _, second = fail(feed, "first", "second")
+    root.go(feed.view)
+    root.wait_text("second", selector=".table")
+    root.click("Look into message")
+    root.click("Next", DIALOG)
+    root.wait_text("second", selector=".body-text")
+    root.click("Continue at this message", DIALOG)
+    root.wait_text("skipped", selector=f"{DIALOG}:has(form)")
+    root.confirm("Continue here")
+    root.click("Close", DIALOG)
+    root.wait_without("first", selector=".table")
+    feed.endpoint.on_delivery = answer(200)
+    feed.endpoint.wait_bodies([second])
+
+
+def test_replaying_from_a_message(root, feed, expected_complaints):
+    expected_complaints += ["409 (Conflict)", "404 (Not Found)"]
+    first, second = feed.publish("first", "second")
+    feed.endpoint.wait_bodies([first, second])
+    message = feed.endpoint.deliveries()[1].message_id
+    root.go(feed.view)
+    root.click("Replay", ".actions")
+    root.choose("offset")
+    root.fill("place", "1000000")
+    root.click("Replay", ".dialog-foot")
+    root.wait_text("lies behind the last message", selector=f"{DIALOG} .field.is-wrong")
+    root.choose("message")
+    root.fill("place", message)
+    root.confirm("Replay")
+    feed.endpoint.wait_bodies([first, second, second])
+    root.go(f"{feed.view}/attempts")
+    root.wait_text("Moved to another place by an operator")
+
+
+def test_replaying_since_a_time(root, feed):
+    bodies = feed.publish("first", "second")
+    feed.endpoint.wait_bodies(bodies)
+    warm_ups = len(feed.endpoint.warm_ups())
+    root.go(feed.view)
+    root.wait_text("Up to date.")
+    root.click("All of the topic")
+    root.wait_text("first", "second", selector=".table")
+    root.click("Replay", ".actions")
+    root.choose("beginning")
+    root.confirm("Replay")
+    feed.endpoint.wait_bodies(bodies * 2)
+    assert len(feed.endpoint.warm_ups()) > warm_ups  # from the very beginning
+
+
+def test_redelivering_one_message(root, feed):
+    bodies = feed.publish("first", "second")
+    feed.endpoint.wait_bodies(bodies)
+    root.go(feed.view)
+    root.click("All of the topic")
+    text = root.wait_text("first", "second", selector=".table")
+    assert planted.MARK in text
+    message = feed.endpoint.deliveries()[0].message_id
+    root.click(f"Look into message {message}")
+    root.click("Redeliver", DIALOG)
+    root.wait_text("apart from their order", selector=f"{DIALOG}:has(form)")
+    root.confirm("Redeliver")
+    feed.endpoint.wait_bodies([*bodies, bodies[0]])
+
+
+def test_redelivering_dead_letters(burying, console, subscriber):
+    hub = burying.hub()
+    feed = Watched.new(hub, subscriber)
+    feed.endpoint.on_delivery = answer(422)
+    feed.publish("given up", "given up too")
+    feed.wait_missed(2, "dead-letters")
+    console.open(burying, f"{feed.view}/messages?source=dead-letters")
+    console.wait_text("given up", "given up too", "a client error", selector=".table")
+    feed.endpoint.on_delivery = answer(200)
+    seen = len(feed.endpoint.attempts())
+    console.click("Redeliver all dead letters")
+    console.wait_text("one at a time", selector=DIALOG)
+    console.confirm("Redeliver all")
+    feed.endpoint.wait_attempts(seen + 2)
+    console.wait_text("No dead letters")
+
+
+def test_deleting(root, feed, expected_complaints):
+    expected_complaints.append("404 (Not Found)")
+    root.go(feed.view)
+    root.act("Delete", "Delete", "This cannot be undone.")
+    feed.endpoint.wait_denied()
+    root.wait_text("It has ended")
+
+
+# --- strangers ---
+
+
+def test_what_strangers_chose_is_only_text(root, guarded, subscriber):
+    """Topics, callbacks, bodies and answers that would like to be markup or scripts."""
+    markup = f'<img src=x onerror="{HACKED}">'
+    topics = [f"{new_topic()}{markup}", f"javascript:{HACKED};//{new_topic()}"]
+    hub = guarded.hub(headers=basic("bank"))
+    feeds = [
+        Watched.new(hub, subscriber, topic, query=f"q=javascript:{HACKED.replace(' ', '')}")
+        for topic in topics
+    ]
+    for feed in feeds:
+        feed.endpoint.on_delivery = answer(500, body=f"<script>{HACKED}</script>".encode())
+        feed.publish(f"{markup}<script>{HACKED}</script>", content_type="text/html")
+        feed.publish(f"{markup}", content_type=f"{FORM}; x={markup.replace(' ', '')}")
+        feed.endpoint.wait_attempts(2)
+    for feed, topic in zip(feeds, topics):
+        for view in (
+            "#/",
+            "#/topics",
+            "#/subscriptions",
+            f"{feed.view}/details",
+            f"{feed.view}/attempts",
+            feed.view,
+        ):
+            root.go(view)
+            root.wait_text(topic)
+            assert_harmless(root)
+        root.wait_text(markup, selector=".table")
+        root.click("Look into message")
+        root.wait_text(f"<script>{HACKED}</script>", "text/html", selector=DIALOG)
+        assert_harmless(root)
+        root.go(f"{feed.view}/attempts")
+        root.wait_text(f"<script>{HACKED}</script>", selector=".timeline")
+        assert_harmless(root)
+
+
+def assert_harmless(console: Console) -> None:
+    assert console.script("return window.hacked") is None
+    strange = console.script(
+        """return [...document.querySelectorAll('main img, main script, main iframe, main [onerror]')]
+            .concat([...document.querySelectorAll('a')].filter(one => !one.href.startsWith(location.origin)))
+            .map(one => one.outerHTML)"""
+    )
+    assert strange == []
