@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import WEBSUB, run
 
+from conftest import WEBSUB, run
 from harness import planted
 from harness.hub_client import HubClient
 from harness.paths import REPOSITORY

@@ -8,8 +8,8 @@ from pathlib import Path
 import kubernetes_validate
 import pytest
 import yaml
-from conftest import run
 
+from conftest import run
 from harness.paths import REPOSITORY
 
 CHART = REPOSITORY / "helm"

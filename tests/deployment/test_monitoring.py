@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import run
 
+from conftest import run
 from harness import planted
 from harness.behaviours import answer
 from harness.paths import REPOSITORY
