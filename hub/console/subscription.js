@@ -14,7 +14,7 @@ import { Delete, Pause, RedeliverDeadLetters, RedeliverOne, Resume } from './sim
 
 const EVERY_MS = 5000;
 const OFTEN_MS = 1000; /* while a command is taking effect */
-const OFTEN_FOR_MS = 15000;
+const OFTEN_FOR_MS = 30000;
 /* These are read from Kafka each time. */
 const PART_EVERY_MS = 15000;
 const PART_OFTEN_MS = 2500;

@@ -6,7 +6,7 @@ import pytest
 
 from harness import planted
 from harness.behaviours import answer
-from harness.console import DIALOG, SETTINGS, Console, Feed
+from harness.console import DIALOG, SETTINGS, Console, Watched
 from harness.hub_client import FORM
 from harness.issuer import SigningKey
 from harness.suite import Suite
@@ -84,11 +84,11 @@ def root(guarded, console, expected_complaints):
 @pytest.fixture
 def feed(guarded, subscriber):
     hub = guarded.hub(headers=basic("bank"))
-    yield Feed.new(hub, subscriber)
+    yield Watched.new(hub, subscriber)
     hub.close()
 
 
-def fail(feed: Feed, *texts: str) -> list[bytes]:
+def fail(feed: Watched, *texts: str) -> list[bytes]:
     feed.endpoint.on_delivery = answer(500, body=b"closed <b>for inventory</b>")
     seen = len(feed.endpoint.attempts())
     bodies = feed.publish(*texts)
@@ -203,7 +203,7 @@ def test_a_message_is_looked_into(root, feed):
 
 def test_lists_are_searched_and_paged(guarded, root, feed, subscriber):
     for _ in range(2):
-        Feed.new(feed.hub, subscriber, feed.topic)
+        Watched.new(feed.hub, subscriber, feed.topic)
     root.go("#/subscriptions")
     root.fill("topic", feed.topic)
     wait_for(lambda: len(root.texts("tbody tr")) == 3, "all three")
@@ -272,7 +272,7 @@ def test_what_the_hub_asks_for_is_understood(console, suite, header, schemes):
 def test_a_hub_that_is_away_for_a_while(burying, console, subscriber, expected_complaints):
     """What is known stays on show, with a word that it is old; then it goes on by itself."""
     expected_complaints.append("net::ERR_")
-    feed = Feed.new(burying.hub(), subscriber)
+    feed = Watched.new(burying.hub(), subscriber)
     console.open(burying, "#/topics")
     console.wait_text(feed.topic)
     burying.kill("hub-0")
@@ -382,9 +382,10 @@ def test_redelivering_one_message(root, feed):
 
 def test_redelivering_dead_letters(burying, console, subscriber):
     hub = burying.hub()
-    feed = Feed.new(hub, subscriber)
+    feed = Watched.new(hub, subscriber)
     feed.endpoint.on_delivery = answer(422)
     feed.publish("given up", "given up too")
+    feed.wait_missed(2, "dead-letters")
     console.open(burying, f"{feed.view}/messages?source=dead-letters")
     console.wait_text("given up", "given up too", "a client error", selector=".table")
     feed.endpoint.on_delivery = answer(200)
@@ -413,7 +414,8 @@ def test_what_strangers_chose_is_only_text(root, guarded, subscriber):
     topics = [f"{new_topic()}{markup}", f"javascript:{HACKED};//{new_topic()}"]
     hub = guarded.hub(headers=basic("bank"))
     feeds = [
-        Feed.new(hub, subscriber, topic, query=f"q=javascript:{HACKED.replace(' ', '')}") for topic in topics
+        Watched.new(hub, subscriber, topic, query=f"q=javascript:{HACKED.replace(' ', '')}")
+        for topic in topics
     ]
     for feed in feeds:
         feed.endpoint.on_delivery = answer(500, body=f"<script>{HACKED}</script>".encode())

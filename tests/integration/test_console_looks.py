@@ -8,7 +8,7 @@ import pytest
 from harness import planted
 from harness.behaviours import answer
 from harness.browser import DESKTOP, NARROW
-from harness.console import DIALOG, SETTINGS, Console, Feed
+from harness.console import DIALOG, SETTINGS, Console, Watched
 from harness.suite import Suite
 from harness.topics import new_topic
 from harness.users import UsersFile, basic
@@ -37,11 +37,11 @@ def failing(hub, subscriber_server):
     """One that fails, among some in other conditions."""
     for number in range(4):
         hub.register(new_topic(f"district-{number}")).check_accepted()
-    well = Feed.new(hub, subscriber_server)
-    never = subscriber_server.endpoint("never")
-    never.on_verification = lambda _: None
-    hub.subscribe(well.topic, never.url).check_accepted(202)
-    failing = Feed.new(hub, subscriber_server)
+    well = Watched.new(hub, subscriber_server)
+    paused = Watched.new(hub, subscriber_server, well.topic)
+    pause = json.dumps({"reason": "moves house until noon"}).encode()
+    hub.request("POST", f"/api/v1/subscriptions/{paused.id}/pause", pause)
+    failing = Watched.new(hub, subscriber_server)
     failing.endpoint.on_delivery = answer(500, body=b"<h1>Out of order</h1>")
     for number in range(12):
         body = {
@@ -74,7 +74,7 @@ def press(*names: str):
 VIEWS = {
     "overview": ("#/", ("Furthest behind", "HTTP 500", "Alive"), None),
     "topics": ("#/topics", ("district-3",), None),
-    "subscriptions": ("#/subscriptions", ("13 messages", "Requested"), None),
+    "subscriptions": ("#/subscriptions", ("13 messages", "Paused", "up to date"), None),
     "nothing-found": ("#/subscriptions?topic=nowhere", ("No subscription matches",), None),
     "subscription": ("{view}", ("Failing", "urn:birth:11"), None),
     "message": ("{view}", ("application/json",), press("Look into message")),

@@ -1,5 +1,6 @@
 """The operators' console in a browser, and a topic with one subscription to look at."""
 
+import json
 from dataclasses import dataclass
 
 from . import planted
@@ -25,20 +26,24 @@ SETTINGS = {
 
 
 @dataclass
-class Feed:
-    """A topic with one subscription."""
+class Watched:
+    """A topic with one subscription, up to date."""
 
     hub: HubClient
     topic: str
     endpoint: Endpoint
 
     @classmethod
-    def new(cls, hub: HubClient, subscriber: Subscriber, topic: str | None = None, **callback: str) -> "Feed":
+    def new(
+        cls, hub: HubClient, subscriber: Subscriber, topic: str | None = None, **callback: str
+    ) -> "Watched":
         topic = topic or new_topic("console")
         hub.register(topic).check_accepted()
         endpoint = subscriber.endpoint(**callback)
         subscribe(hub, topic, endpoint, planted.secret())
-        return cls(hub, topic, endpoint)
+        watched = cls(hub, topic, endpoint)
+        watched.wait_missed(0)
+        return watched
 
     @property
     def id(self) -> str:
@@ -47,6 +52,11 @@ class Feed:
     @property
     def view(self) -> str:
         return f"#/subscriptions/{self.id}"
+
+    def wait_missed(self, count: int, source: str = "backlog") -> None:
+        """Until the API tells of so many messages: what was confirmed just now may still be among them."""
+        path = f"/api/v1/subscriptions/{self.id}/missed-messages?source={source}"
+        wait_for(lambda: len(json.loads(self.hub.request("GET", path).body)["items"]) == count, path)
 
     def publish(self, *texts: str, content_type: str = "text/plain") -> list[bytes]:
         bodies = [planted.payload(text) for text in texts]
