@@ -35,10 +35,16 @@ struct command_options {
     const char *expect_file;
     const char *expect_type;
     const char *config_path;
+    const char *old_servers;
+    const char *old_properties; /**< path */
+    const char *old_key;        /**< path */
+    const char *uncommitted;
     int64_t lease_seconds;
     int64_t count;           /**< 0: no end */
     int64_t timeout_seconds; /**< 0: none */
     bool json;
+    bool dry_run;
+    bool while_running;
     bool keep;
     bool no_listen;
     int argument_count; /**< what follows the options */
@@ -60,6 +66,8 @@ int command_deregister(const struct command_options *options);
 int command_publish(const struct command_options *options);
 int command_subscribe(const struct command_options *options);
 int command_unsubscribe(const struct command_options *options);
+int command_health(const struct command_options *options);
 int command_id(const struct command_options *options);
+int command_migrate_mosip(const struct command_options *options);
 
 #endif

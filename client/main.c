@@ -81,6 +81,21 @@ static const struct subcommand subcommands[] = {
             "  websub unsubscribe --topic news --callback http://127.0.0.1:8080/callback\n",
     },
     {
+        .name = "health",
+        .arguments = "URL",
+        .summary = "tell whether a program of the suite is well, for containers",
+        .options = {OPTION_CA_FILE},
+        .min_arguments = 1,
+        .max_arguments = 1,
+        .run = command_health,
+        .text =
+            "Exit code 0: the URL was answered with 2xx within three seconds; else 3, with the\n"
+            "reason.\n"
+            "\n"
+            "Example:\n"
+            "  websub health http://127.0.0.1:9191/readyz\n",
+    },
+    {
         .name = "id",
         .arguments = "TOPIC [CALLBACK]",
         .summary = "print the ids and Kafka names of a topic and a subscription, for operators",
@@ -92,6 +107,31 @@ static const struct subcommand subcommands[] = {
                 "\n"
                 "Example:\n"
                 "  websub id partner-1/CREDENTIAL_ISSUED http://127.0.0.1:8080/callback\n",
+    },
+    {
+        .name = "migrate-mosip",
+        .arguments = "",
+        .summary = "move topics and subscriptions from MOSIP's hub to this suite, for operators",
+        .options = {OPTION_SUITE_CONFIG, OPTION_DRY_RUN, OPTION_REPORT_JSON, OPTION_OLD_SERVERS,
+                    OPTION_OLD_PROPERTIES, OPTION_OLD_KEY, OPTION_UNCOMMITTED, OPTION_NEW_LEASE,
+                    OPTION_WHILE_RUNNING},
+        .run = command_migrate_mosip,
+        .text =
+            "Reads what MOSIP's hub and consolidator keep in Kafka, and registers the same topics\n"
+            "and subscriptions here. Each subscriber continues with its next message, without\n"
+            "being asked whether it wants to; what it has not confirmed is copied. The old Kafka\n"
+            "topics stay as they are. Run it again whenever it did not end well: it goes on where\n"
+            "it was, and what is done it does not touch again.\n"
+            "\n"
+            "Stop the old hub before, and run this suite's consolidator. The plan for a cut-over,\n"
+            "and what Kafka must allow, are in docs/migrating-from-mosip.md.\n"
+            "\n"
+            "Exit codes: 0 done; 1 failed, or something was left out; 2 bad option or\n"
+            "configuration; 3 Kafka or the consolidator does not answer, or the old hub is\n"
+            "running: later it may work.\n"
+            "\n"
+            "Example:\n"
+            "  websub migrate-mosip --config websub.conf --old-key-file mosip.key --dry-run\n",
     },
 };
 
@@ -105,7 +145,7 @@ static void print_help(FILE *out)
           "\n",
           out);
     for (size_t i = 0; i < SUBCOMMAND_COUNT; i++)
-        fprintf(out, "  %-12s %s\n", subcommands[i].name, subcommands[i].summary);
+        fprintf(out, "  %-13s %s\n", subcommands[i].name, subcommands[i].summary);
     fputs("\n"
           "'websub COMMAND --help' explains one. 'websub --version' prints the version.\n"
           "\n"

@@ -62,6 +62,28 @@ static const struct option_spec specs[] = {
     [OPTION_CONFIG] = {"config", "FILE",
                        "the suite's configuration, for prefix and partitions\n"
                        "(WEBSUB_KAFKA_... in the environment count too)"},
+    [OPTION_DRY_RUN] = {"dry-run", NULL, "only report what would be done"},
+    [OPTION_WHILE_RUNNING] = {"while-running", NULL,
+                              "although the old hub's consumers are connected: subscribers may\n"
+                              "then get messages from both hubs"},
+    [OPTION_OLD_SERVERS] = {"old-servers", "HOSTS",
+                            "bootstrap servers of the old hub's Kafka, if it is another one\n"
+                            "than this suite's"},
+    [OPTION_OLD_PROPERTIES] = {"old-properties", "FILE",
+                               "how to reach it: librdkafka's properties, one name=value a line\n"
+                               "(default without --old-servers: kafka.properties)"},
+    [OPTION_OLD_KEY] = {"old-key-file", "FILE",
+                        "the old hub's HUB_SECRET_ENCRYPTION_KEY (default: the key with the\n"
+                        "id mosip of security.secret_keys)"},
+    [OPTION_UNCOMMITTED] = {"uncommitted", "end|start",
+                            "where a subscription continues that never confirmed a message: at\n"
+                            "the end, as it would there (default), or with all that is retained"},
+    [OPTION_NEW_LEASE] = {"lease", "SECONDS",
+                          "the lease of all, from now on, instead of what each asked for"},
+    [OPTION_REPORT_JSON] = {"json", NULL, "print the report as JSON, with all subscriptions"},
+    [OPTION_SUITE_CONFIG] = {"config", "FILE",
+                             "this suite's configuration (WEBSUB_... in the environment count\n"
+                             "too)"},
     [OPTION_HELP] = {"help", NULL, "this text"},
 };
 
@@ -237,6 +259,32 @@ static int take_option(enum option_id id, char *argument, struct command_options
         options->json = true;
         return go_on;
     case OPTION_CONFIG:
+        options->config_path = argument;
+        return go_on;
+    case OPTION_DRY_RUN:
+        options->dry_run = true;
+        return go_on;
+    case OPTION_WHILE_RUNNING:
+        options->while_running = true;
+        return go_on;
+    case OPTION_OLD_SERVERS:
+        options->old_servers = argument;
+        return go_on;
+    case OPTION_OLD_PROPERTIES:
+        options->old_properties = argument;
+        return go_on;
+    case OPTION_OLD_KEY:
+        options->old_key = argument;
+        return go_on;
+    case OPTION_UNCOMMITTED:
+        options->uncommitted = argument;
+        return go_on;
+    case OPTION_NEW_LEASE:
+        return take_number(specs[id].name, argument, &options->lease_seconds);
+    case OPTION_REPORT_JSON:
+        options->json = true;
+        return go_on;
+    case OPTION_SUITE_CONFIG:
         options->config_path = argument;
         return go_on;
     case OPTION_HELP:

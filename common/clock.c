@@ -14,7 +14,12 @@ static int64_t read_us(clockid_t clock)
 
 int64_t clock_wall_ms(void)
 {
-    return read_us(CLOCK_REALTIME) / 1000;
+    return clock_wall_us() / 1000;
+}
+
+int64_t clock_wall_us(void)
+{
+    return read_us(CLOCK_REALTIME);
 }
 
 int64_t clock_monotonic_ms(void)

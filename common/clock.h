@@ -10,6 +10,8 @@
 
 /** Milliseconds since 1970-01-01T00:00:00Z. */
 int64_t clock_wall_ms(void);
+/** The same in microseconds. */
+int64_t clock_wall_us(void);
 
 /** Milliseconds and microseconds of a clock that never jumps, but stands still in suspend. */
 int64_t clock_monotonic_ms(void);

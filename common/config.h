@@ -25,6 +25,7 @@
 
 #include "common/error.h"
 #include "common/log.h"
+#include "common/notice.h"
 #include "common/signature.h"
 
 struct string_list {
@@ -129,10 +130,32 @@ struct config {
     } dispatcher;
     struct {
         int64_t min_interval;
+        int64_t max_concurrent;
+        int64_t max_concurrent_per_host;
+        int64_t timeout; /**< redirects included */
+        int64_t max_bytes;
+        int64_t max_redirects;
+        int64_t give_up_after;
+        bool feed_diff;
+        int64_t feed_diff_entries;
+    } fetch;
+    struct {
+        int64_t min_interval;
         int64_t max_interval;
         int64_t give_up_after;
         enum on_exhausted on_exhausted;
     } retry;
+    struct {
+        bool enabled;
+        struct choice_list events; /**< of enum notice_type; never empty */
+        int64_t retention;
+        int64_t lapse_warning;
+        char *webhook_url;    /**< "": none */
+        char *webhook_secret; /**< secret */
+        int64_t webhook_timeout;
+        int64_t max_retry_interval;
+        int64_t give_up_after; /**< at most the retention */
+    } notices;
     struct {
         struct choice_list mode; /**< of enum auth_mode; never empty */
         int64_t cache_time;
@@ -161,6 +184,11 @@ struct config {
         enum policy_failure policy_on_failure;
     } auth;
     struct {
+        bool mosip;
+        bool ballerina_1;
+        bool pubsubhubbub_sha1;
+    } compat;
+    struct {
         bool allow_insecure;
         char *tls_certificate_file; /**< "": plain HTTP */
         char *tls_key_file;
@@ -180,6 +208,11 @@ struct config {
         enum audit_scope audit;
         char *audit_file; /**< "": stderr */
     } log;
+    struct {
+        char *otlp_url;             /**< "": no tracing */
+        struct string_list headers; /**< "name=value" */
+        double sample_ratio;
+    } tracing;
 };
 
 /**
@@ -191,6 +224,8 @@ void config_fini(struct config *config);
 
 /** Whether `mode` is one of auth.mode. */
 bool config_auth_has(const struct config *config, enum auth_mode mode);
+/** Whether notices of this type are to be written. */
+bool config_wants_notice(const struct config *config, enum notice_type type);
 
 /** Prints every key with type, default, bounds, environment variable and meaning, as a libconfig
  * file. */

@@ -10,6 +10,7 @@
 #include "common/config_source.h"
 #include "common/config_value.h"
 #include "common/panic.h"
+#include "common/webhook_signature.h"
 
 static const struct config_entry *must_find(const char *section, const char *key)
 {
@@ -155,6 +156,36 @@ static int check_auth(struct config_loading *loading)
     return check_open_door(loading);
 }
 
+static int check_webhook(struct config_loading *loading)
+{
+    const struct config *config = loading->config;
+    struct webhook_key key;
+    const bool given = config->notices.webhook_url[0];
+    if (require(loading, !given || config->notices.enabled, "notices.webhook_url",
+                "notices.enabled") != 0 ||
+        require(loading, !given || config->notices.webhook_secret[0], "notices.webhook_url",
+                "notices.webhook_secret") != 0)
+        return -1;
+    if (!config->notices.webhook_secret[0])
+        return 0;
+    if (webhook_key_read(&key, config->notices.webhook_secret, loading->error) != 0)
+        return error_prefix(loading->error, "notices.webhook_secret");
+    webhook_key_fini(&key);
+    return 0;
+}
+
+static int settle_notices(struct config_loading *loading)
+{
+    const struct config_entry *age = must_find("notices", "give_up_after");
+    const struct config_entry *retention = must_find("notices", "retention");
+    struct config *config = loading->config;
+    if (!is_set(loading, age) && config->notices.give_up_after > config->notices.retention)
+        config->notices.give_up_after = config->notices.retention;
+    if (check_order(loading, age, retention) != 0)
+        return -1;
+    return check_webhook(loading);
+}
+
 static char *derive_public_url(const struct config *config)
 {
     const char *address = config->hub.listen_address;
@@ -199,10 +230,19 @@ bool config_auth_has(const struct config *config, enum auth_mode mode)
     return false;
 }
 
+bool config_wants_notice(const struct config *config, enum notice_type type)
+{
+    for (size_t i = 0; config->notices.enabled && i < config->notices.events.count; i++)
+        if (config->notices.events.items[i] == (int)type)
+            return true;
+    return false;
+}
+
 int config_settle(struct config_loading *loading)
 {
     if (settle_lease(loading) != 0 || settle_retry(loading) != 0 ||
-        check_replication(loading) != 0 || check_tls(loading) != 0 || check_auth(loading) != 0)
+        check_replication(loading) != 0 || check_tls(loading) != 0 || check_auth(loading) != 0 ||
+        settle_notices(loading) != 0)
         return -1;
     settle_public_url(loading->config);
     struct config *config = loading->config;

@@ -1,10 +1,6 @@
 #include "common/config_table.h"
 
-#include <ctype.h>
 #include <stdint.h>
-#include <string.h>
-
-#include "common/panic.h"
 
 #define SECOND INT64_C(1000)
 #define MINUTE (60 * SECOND)
@@ -20,6 +16,8 @@
 static const char *const layouts[] = {"auto", "dedicated", "pooled", NULL};
 static const char *const methods[] = {"sha1", "sha256", "sha384", "sha512", NULL};
 static const char *const exhausted[] = {"suspend", "dead-letter", NULL};
+static const char *const notices[] = {"suspended", "recovered",     "lapsing", "lapsed",
+                                      "gone",      "dead-lettered", NULL};
 static const char *const modes[] = {"none",        "jwt", "introspection", "mosip", "basic",
                                     "certificate", NULL};
 static const char *const algorithms[] = {"RS256", "RS384", "RS512", "ES256",
@@ -203,6 +201,26 @@ const struct config_entry config_table[] = {
     DURATION(dispatcher, status_interval_healthy, 100, DAY, "1m",
              "The same for subscriptions to which deliveries succeed."),
 
+    DURATION(fetch, min_interval, 0, HOUR, "1s",
+             "Pause between the beginnings of two fetches of one topic, however many pings come."),
+    INTEGER(fetch, max_concurrent, 1, 1000, "32",
+            "Topics that one dispatcher fetches at the same time; others wait their turn."),
+    INTEGER(fetch, max_concurrent_per_host, 1, 1000, "4", "Of these, topics of one host and port."),
+    DURATION(fetch, timeout, 10, 10 * MINUTE, "15s",
+             "Bound on fetching a topic, redirects included."),
+    SIZE(fetch, max_bytes, 1, 100 * MIB, "1MiB",
+         "Largest content that is fetched, unpacked. Kafka's message.max.bytes must allow for it."),
+    INTEGER(fetch, max_redirects, 0, 20, "5", "Redirects that are followed in one fetch."),
+    DURATION(fetch, give_up_after, 0, YEAR, "1h",
+             "A fetch that fails is tried again with growing pauses (retry.min_interval, "
+             "retry.max_interval) for so long; after that the next ping begins anew."),
+    BOOLEAN(fetch, feed_diff, "false",
+            "Whether of an Atom or RSS feed only entries are distributed that are new or have changed "
+            "since it was distributed last."),
+    INTEGER(fetch, feed_diff_entries, 1, 1000, "200",
+            "With feed_diff: so many entries of a feed are remembered; those that a feed has beyond are "
+            "taken for new each time it changes."),
+
     DURATION(retry, min_interval, 1, HOUR, "500ms",
              "Pause before the first repetition of a failed delivery; it doubles with each failure."),
     DURATION(retry, max_interval, 1, 7 * DAY, "10m", "Longest pause between repetitions."),
@@ -213,6 +231,26 @@ const struct config_entry config_table[] = {
            "What happens after give_up_after. \"suspend\": the subscription is probed with its oldest "
            "message until its lease ends, and catches up by itself. \"dead-letter\": the message is written "
            "to the dead letters topic, and the next one is tried."),
+
+    BOOLEAN(notices, enabled, "false",
+            "Whether what happens to subscriptions is written to the Kafka topic <topic_prefix>notices, for "
+            "others to read, and sent to webhook_url, if there is one; see docs/notices.md."),
+    CHOICES(notices, events, notices, "suspended,recovered,lapsing,lapsed,gone,dead-lettered",
+            "What is told of."),
+    DURATION(notices, retention, MINUTE, 10 * YEAR, "7d", "How long Kafka keeps notices."),
+    DURATION(notices, lapse_warning, SECOND, YEAR, "1d",
+             "So long before its end a lease that has not been renewed is told of (\"lapsing\"), but not "
+             "before half of it has passed."),
+    WEB_ADDRESS(notices, webhook_url,
+                "Where the dispatchers send notices, signed as Standard Webhooks are. Empty: nowhere."),
+    ENTRY(notices, webhook_secret, SECRET, 0, 4096, "", NULL,
+          "What they are signed with: \"whsec_\" and base64, or any text, of at least 24 bytes; or \"file:PATH\"."),
+    DURATION(notices, webhook_timeout, 10, 5 * MINUTE, "15s", "Bound on one attempt to send a notice."),
+    DURATION(notices, max_retry_interval, SECOND, DAY, "1m",
+             "Longest pause before a notice that was not taken is sent again; the first is at most a second, and "
+             "they double."),
+    DURATION(notices, give_up_after, SECOND, YEAR, "1d",
+             "A notice that is older is not sent any more. While not set, it is at most the retention."),
 
     CHOICES(auth, mode, modes, "none",
             "How clients of the hub prove who they are; several are tried in this order. \"none\" (no "
@@ -275,6 +313,17 @@ const struct config_entry config_table[] = {
     CHOICE(auth, policy_on_failure, failures, "deny",
            "What an unreachable or broken policy service means."),
 
+    BOOLEAN(compat, mosip, "false",
+            "Whether clients of MOSIP's hub are served as it serves them; see docs/compatibility.md. Refusals of "
+            "registrations and publications are answered 200, topics in a query may be percent-encoded once "
+            "more, and callbacks that differ in intentMode only are one subscription. For hub and dispatcher."),
+    BOOLEAN(compat, ballerina_1, "false",
+            "Whether registrations and deregistrations are answered 202, as publishers of Ballerina 1.x want it; "
+            "later ones want the usual 200."),
+    BOOLEAN(compat, pubsubhubbub_sha1, "true",
+            "Whether subscribers that send hub.verify, as PubSubHubbub 0.3 wants it, and no hub.signature_method get "
+            "signatures by SHA-1, the only ones that its subscribers know."),
+
     BOOLEAN(security, allow_insecure, "false",
             "Allows auth.mode \"none\" on addresses that others can reach."),
     TEXT(security, tls_certificate_file, 0, 4096, "",
@@ -315,78 +364,17 @@ const struct config_entry config_table[] = {
     TEXT(log, audit_file, 0, 4096, "",
          "File that the audit log is appended to, a JSON object a line; opened again on SIGHUP. Empty: "
          "stderr, with the other lines."),
+
+    WEB_ADDRESS(tracing, otlp_url,
+                "Where a collector of OpenTelemetry takes traces (OTLP/HTTP, JSON), such as "
+                "\"http://collector:4318/v1/traces\"; see docs/tracing.md. Empty: there is no tracing, "
+                "and publishers' traceparent headers are passed on as they are."),
+    LIST(tracing, headers, PROPERTY, "",
+         "Headers for the collector as \"name=value\", such as \"Authorization=Bearer ...\"."),
+    ENTRY(tracing, sample_ratio, NUMBER, 0, 1, "1", NULL,
+          "Share of the publications without a traceparent that are traced. Those with one are if it "
+          "says so."),
 };
 /* clang-format on */
 
 const size_t config_table_size = sizeof(config_table) / sizeof(config_table[0]);
-
-const struct config_entry *config_table_find(const char *section, const char *key)
-{
-    for (size_t i = 0; i < config_table_size; i++) {
-        const struct config_entry *entry = &config_table[i];
-        if (strcmp(entry->section, section) == 0 && strcmp(entry->key, key) == 0)
-            return entry;
-    }
-    return NULL;
-}
-
-const char *config_table_section(const char *name)
-{
-    for (size_t i = 0; i < config_table_size; i++) {
-        if (strcmp(config_table[i].section, name) == 0)
-            return config_table[i].section;
-    }
-    return NULL;
-}
-
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-/* Levenshtein's distance; SIZE_MAX when a name is too long to be a key. */
-static size_t edit_distance(const char *a, const char *b)
-{
-    size_t row[64];
-    size_t length = strlen(b);
-    if (length >= sizeof(row) / sizeof(row[0]) || strlen(a) > 2 * length)
-        return SIZE_MAX;
-    for (size_t j = 0; j <= length; j++)
-        row[j] = j;
-    for (size_t i = 1; a[i - 1]; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= length; j++) {
-            size_t replace = diagonal + (a[i - 1] != b[j - 1]);
-            diagonal = row[j];
-            row[j] = least(replace, least(row[j], row[j - 1]) + 1);
-        }
-    }
-    return row[length];
-}
-
-const char *config_table_nearest(const char *section, const char *name)
-{
-    const char *nearest = NULL;
-    size_t best = strlen(name) / 3 + 1; /* a third may be wrong */
-    for (size_t i = 0; i < config_table_size; i++) {
-        const struct config_entry *entry = &config_table[i];
-        if (section && strcmp(entry->section, section) != 0)
-            continue;
-        const char *candidate = section ? entry->key : entry->section;
-        size_t distance = edit_distance(name, candidate);
-        if (distance < best || (distance == best && !nearest)) {
-            best = distance;
-            nearest = candidate;
-        }
-    }
-    return nearest;
-}
-
-char *config_table_variable(const struct config_entry *entry)
-{
-    char *name = xasprintf("WEBSUB_%s_%s", entry->section, entry->key);
-    for (char *c = name; *c; c++)
-        *c = (char)toupper((unsigned char)*c);
-    return name;
-}

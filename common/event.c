@@ -24,6 +24,10 @@ static const struct {
 } types[EVENT_TYPE_COUNT] = {
     [EVENT_TOPIC_REGISTERED] = {"topic.registered", NEEDS_LOCATION},
     [EVENT_TOPIC_DEREGISTERED] = {"topic.deregistered", 0},
+    [EVENT_TOPIC_PINGED] = {"topic.pinged", 0},
+    [EVENT_TOPIC_FETCHING] = {"topic.fetching", 0},
+    [EVENT_TOPIC_FETCHED] = {"topic.fetched", NEEDS_BASE},
+    [EVENT_TOPIC_NOT_FETCHED] = {"topic.not_fetched", NEEDS_BASE},
     [EVENT_TOPIC_ENDED] = {"topic.ended", 0},
     [EVENT_SUBSCRIPTION_REQUESTED] = {"subscription.requested", NEEDS_CALLBACK | NEEDS_REQUEST |
                                                                     NEEDS_LOCATION | NEEDS_LEASE},
@@ -33,6 +37,7 @@ static const struct {
     [EVENT_SUBSCRIPTION_REFUSED] = {"subscription.refused", NEEDS_CALLBACK | NEEDS_REQUEST},
     [EVENT_UNSUBSCRIPTION_VERIFIED] = {"unsubscription.verified", NEEDS_CALLBACK | NEEDS_REQUEST},
     [EVENT_SUBSCRIPTION_DENIED] = {"subscription.denied", NEEDS_CALLBACK},
+    [EVENT_SUBSCRIPTION_LAPSING] = {"subscription.lapsing", NEEDS_CALLBACK | NEEDS_DEADLINE},
     [EVENT_SUBSCRIPTION_EXPIRED] = {"subscription.expired", NEEDS_CALLBACK | NEEDS_DEADLINE},
     [EVENT_SUBSCRIPTION_FORGOTTEN] = {"subscription.forgotten", NEEDS_CALLBACK | NEEDS_DEADLINE},
     [EVENT_DELIVERY_DETACHED] = {"delivery.detached", NEEDS_CALLBACK | NEEDS_OFFSET | NEEDS_BASE},
@@ -53,6 +58,8 @@ static const struct {
                                           NEEDS_CALLBACK | NEEDS_REQUEST | NEEDS_OFFSET},
     [EVENT_DELIVERY_LETTERS_SETTLED] = {"delivery.letters_settled", NEEDS_CALLBACK | NEEDS_OFFSET},
     [EVENT_SUBSCRIPTION_DELETE] = {"subscription.delete", NEEDS_CALLBACK | NEEDS_REQUEST},
+    [EVENT_SUBSCRIPTION_IMPORTED] = {"subscription.imported",
+                                     NEEDS_CALLBACK | NEEDS_LOCATION | NEEDS_LEASE | NEEDS_OFFSET},
 };
 
 const char *event_type_name(enum event_type type)
@@ -75,6 +82,7 @@ char *event_encode(const struct event *event, size_t *length)
     json_put_string(object, "owner", event->owner);
     if (event->by_operator)
         json_object_set_new(object, "operator", json_true());
+    json_put_string(object, "verify_token", event->verify_token);
     if (event->location.kafka_topic) {
         json_put_string(object, "kafka_topic", event->location.kafka_topic);
         json_put_integer(object, "partition", event->location.partition);
@@ -94,6 +102,9 @@ char *event_encode(const struct event *event, size_t *length)
         json_put_integer(object, "marked", event->marked);
     if (needs & NEEDS_DEADLINE)
         json_put_integer(object, "deadline", event->deadline);
+    if (event->distributed)
+        json_object_set_new(object, "distributed", json_true());
+    fetched_put(object, &event->fetched);
     return json_finish(object, length);
 }
 
@@ -154,6 +165,7 @@ int event_decode(const void *value, size_t length, struct event *event, struct e
     event->reason = json_take_string(object, "reason", &problem);
     event->owner = json_take_string(object, "owner", &problem);
     event->by_operator = json_take_bool(object, "operator", &problem);
+    event->verify_token = json_take_string(object, "verify_token", &problem);
     event->location.kafka_topic = json_take_string(object, "kafka_topic", &problem);
     int64_t partition = json_take_integer(object, "partition", 0, &problem);
     event->location.partition = partition < 0 || partition > INT32_MAX ? -1 : (int32_t)partition;
@@ -165,6 +177,8 @@ int event_decode(const void *value, size_t length, struct event *event, struct e
     event->marked = json_take_bounded(object, "marked", INT64_MAX, &problem);
     event->deadline = json_take_integer(object, "deadline", -1, &problem);
     event->method = -1;
+    event->distributed = json_take_bool(object, "distributed", &problem);
+    fetched_take(object, &event->fetched, &problem);
     json_decref(object);
 
     enum signature_method parsed;
@@ -204,6 +218,8 @@ void event_fini(struct event *event)
     stored_secret_fini(&event->secret);
     free(event->reason);
     free(event->owner);
+    free(event->verify_token);
     location_fini(&event->location);
+    fetched_fini(&event->fetched);
     memset(event, 0, sizeof(*event));
 }

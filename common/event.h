@@ -5,11 +5,15 @@
  * "type", "at" and the fields that the type uses. Fields that a reader does not know are ignored,
  * so that fields can be added; a change of meaning takes a new type or a new "v".
  *
- * Writers: hub (registered … requested, and operators' commands), dispatcher (verified … gone),
- * consolidator (ended, expired, forgotten). The only reader is the consolidator, whose fold decides
+ * Writers: hub (registered … pinged, requested, and operators' commands), dispatcher (fetching …
+ * not fetched, verified … gone), consolidator (ended, lapsing, expired, forgotten), `websub
+ * migrate-mosip` (registered, imported). The only reader is the consolidator, whose fold decides
  * what an event means for the state; an event that no longer fits the state (a late one from a
  * process that lost its partition) is ignored there, so writing one twice or too late is always
  * harmless.
+ *
+ * Imported: a subscription that another hub verified is taken over as it stands
+ * (client/migration/), unless there is one already.
  *
  * Commands (resume, pause, move, redeliver, redeliver letters, delete): `request` is the command's
  * own id, by which one that comes twice in a row is known; owner and operator say who gives it. The
@@ -28,6 +32,7 @@
 #include <stdint.h>
 
 #include "common/error.h"
+#include "common/fetched.h"
 #include "common/location.h"
 #include "common/signature.h"
 #include "common/stored_secret.h"
@@ -35,14 +40,21 @@
 enum event_type {
     EVENT_TOPIC_REGISTERED,   /**< location */
     EVENT_TOPIC_DEREGISTERED, /**< */
+    EVENT_TOPIC_PINGED,       /**< its content may have changed: it is to be fetched */
+    EVENT_TOPIC_FETCHING,     /**< a fetch begins, which stands for all pings before this event */
+    EVENT_TOPIC_FETCHED,      /**< base = event with which the fetch began, distributed, fetched */
+    EVENT_TOPIC_NOT_FETCHED,  /**< base likewise, reason: given up until the next ping */
     EVENT_TOPIC_ENDED, /**< a copy in every partition: ends the topic's subscriptions there */
     EVENT_SUBSCRIPTION_REQUESTED,   /**< request, secret?, method?, max_in_flight?, lease_seconds,
-                                       location, owner?, operator?, reason? = why it is denied */
-    EVENT_UNSUBSCRIPTION_REQUESTED, /**< request, owner?, operator?, reason? likewise */
+                                       location, owner?, operator?, reason? = why it is denied,
+                                       verify_token? */
+    EVENT_UNSUBSCRIPTION_REQUESTED, /**< request, owner?, operator?, reason?, verify_token? likewise
+                                     */
     EVENT_SUBSCRIPTION_VERIFIED,   /**< request, at = start of the lease, offset = start position */
     EVENT_SUBSCRIPTION_REFUSED,    /**< request, reason: not verified, nothing changes */
     EVENT_UNSUBSCRIPTION_VERIFIED, /**< request */
     EVENT_SUBSCRIPTION_DENIED,     /**< the notice of a subscription that the hub ended was sent */
+    EVENT_SUBSCRIPTION_LAPSING,    /**< deadline = the lease end that is near */
     EVENT_SUBSCRIPTION_EXPIRED,    /**< deadline = the lease end that passed */
     EVENT_SUBSCRIPTION_FORGOTTEN,  /**< deadline = the lease end whose resume window passed */
     EVENT_DELIVERY_DETACHED,       /**< offset, base: from now on the position is its own */
@@ -59,7 +71,9 @@ enum event_type {
                                          marked? = behind the record that says so (dead_letter.h) */
     EVENT_DELIVERY_REDELIVER_LETTERS, /**< command; request, offset: all dead letters before */
     EVENT_DELIVERY_LETTERS_SETTLED,   /**< offset: those before were delivered, or written anew */
-    EVENT_SUBSCRIPTION_DELETE, /**< command; request, reason?: it ends with a denial notice */
+    EVENT_SUBSCRIPTION_DELETE,   /**< command; request, reason?: it ends with a denial notice */
+    EVENT_SUBSCRIPTION_IMPORTED, /**< secret?, method?, lease_seconds, location, owner?, offset =
+                                    where it continues, at = start of the lease */
     EVENT_TYPE_COUNT
 };
 
@@ -72,14 +86,17 @@ struct event {
     char *request_id;
     struct stored_secret secret; /**< bound to the subscription (keyring.h) */
     char *reason;
-    char *owner;      /**< name of who asks; NULL: without authentication */
-    bool by_operator; /**< who asks may change others' subscriptions */
+    char *owner;        /**< name of who asks; NULL: without authentication */
+    bool by_operator;   /**< who asks may change others' subscriptions */
+    char *verify_token; /**< to be shown when the request is verified; NULL: none was given */
     struct location location;
     int64_t lease_seconds;
     int method;            /**< enum signature_method, or -1: the dispatcher's default */
     int64_t max_in_flight; /**< 0: the dispatcher's default */
     int64_t offset;
-    int64_t base;     /**< position.base that the writer knew (state.h) */
+    int64_t base;     /**< position.base that the writer knew (state.h); of a fetch: see above */
+    bool distributed; /**< the fetch led to a message */
+    struct fetched fetched;
     int64_t marked;   /**< 0: there is none */
     int64_t deadline; /**< wall clock ms */
 };

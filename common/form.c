@@ -28,15 +28,16 @@ static int decode_escape(const char *text, size_t length)
     return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
 
-/* Decodes into a new string; NULL with `*error` set when the text is not well-formed. */
-static char *decode(const char *text, size_t length, struct error *error)
+/* Decodes into a new string; NULL with `*error` set when the text is not well-formed. `plus` is
+ * what a '+' stands for. */
+static char *decode(const char *text, size_t length, char plus, struct error *error)
 {
     char *out = xmalloc(length + 1); /* decoding never makes longer */
     size_t used = 0;
     for (size_t i = 0; i < length; i++) {
         int byte = (unsigned char)text[i];
         if (byte == '+') {
-            byte = ' ';
+            byte = plus;
         } else if (byte == '%') {
             byte = decode_escape(text + i, length - i);
             i += 2;
@@ -63,7 +64,8 @@ fail:
     return NULL;
 }
 
-static int add_pair(struct form *form, const char *text, size_t length, struct error *error)
+static int add_pair(struct form *form, const char *text, size_t length, char plus,
+                    struct error *error)
 {
     if (form->count == FORM_MAX_FIELDS)
         return error_set(error, ERROR_TOO_LARGE, false, "more than %d parameters", FORM_MAX_FIELDS);
@@ -71,10 +73,10 @@ static int add_pair(struct form *form, const char *text, size_t length, struct e
     const char *equals = memchr(text, '=', length);
     size_t name_length = equals ? (size_t)(equals - text) : length;
     size_t value_start = equals ? name_length + 1 : length;
-    char *name = decode(text, name_length, error);
+    char *name = decode(text, name_length, plus, error);
     if (!name)
         return -1;
-    char *value = decode(text + value_start, length - value_start, error);
+    char *value = decode(text + value_start, length - value_start, plus, error);
     if (!value) {
         free(name);
         return -1;
@@ -83,18 +85,28 @@ static int add_pair(struct form *form, const char *text, size_t length, struct e
     return 0;
 }
 
-int form_parse(struct form *form, const char *text, size_t length, struct error *error)
+static int parse(struct form *form, const char *text, size_t length, char plus, struct error *error)
 {
     size_t position = 0;
     while (position < length) {
         const char *pair = text + position;
         const char *end = memchr(pair, '&', length - position);
         size_t pair_length = end ? (size_t)(end - pair) : length - position;
-        if (pair_length > 0 && add_pair(form, pair, pair_length, error) != 0)
+        if (pair_length > 0 && add_pair(form, pair, pair_length, plus, error) != 0)
             return -1;
         position += pair_length + 1;
     }
     return 0;
+}
+
+int form_parse(struct form *form, const char *text, size_t length, struct error *error)
+{
+    return parse(form, text, length, ' ', error);
+}
+
+int form_parse_literal(struct form *form, const char *text, size_t length, struct error *error)
+{
+    return parse(form, text, length, '+', error);
 }
 
 void form_fini(struct form *form)

@@ -33,6 +33,8 @@ struct form {
  * On failure (ERROR_INVALID, ERROR_TOO_LARGE) what was appended before stays: call form_fini.
  */
 int form_parse(struct form *form, const char *text, size_t length, struct error *error);
+/** The same for queries of clients that leave '+' as it is and mean one: it is no space. */
+int form_parse_literal(struct form *form, const char *text, size_t length, struct error *error);
 void form_fini(struct form *form);
 
 /** The first value of `name`, or NULL; valid until form_fini. */

@@ -148,8 +148,11 @@ static const char *problem_of(const struct fetch *fetch, CURLcode code)
 static void finish(struct fetch *fetch, const char *problem)
 {
     struct http_fetch_result result = {.problem = problem};
+    curl_off_t retry_after_s = 0;
     if (!problem) {
         curl_easy_getinfo(fetch->easy, CURLINFO_RESPONSE_CODE, &result.status);
+        curl_easy_getinfo(fetch->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
+        result.retry_after_ms = retry_after_s > 0 ? (int64_t)retry_after_s * 1000 : 0;
         result.body = fetch->body.data ? fetch->body.data : "";
         result.length = fetch->body.length;
     }

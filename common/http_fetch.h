@@ -25,6 +25,7 @@ struct http_fetch_result {
      * the call. */
     const char *problem;
     long status;
+    int64_t retry_after_ms; /**< what the header Retry-After asks for; 0: nothing */
     const char
         *body; /**< NUL-terminated; valid during the call; never NULL when there is an answer */
     size_t length;

@@ -80,15 +80,11 @@ static void fill_random(uint8_t *bytes, size_t count)
     }
 }
 
-void id_uuid7(char out[ID_UUID_SIZE])
+/** Writes 16 bytes as a UUID of that version and of the variant of RFC 9562. */
+static void write_uuid(uint8_t bytes[16], uint8_t version, char out[ID_UUID_SIZE])
 {
-    uint8_t bytes[16];
-    fill_random(bytes + 6, sizeof(bytes) - 6);
-    uint64_t now = (uint64_t)clock_wall_ms();
-    for (int i = 0; i < 6; i++)
-        bytes[i] = (uint8_t)(now >> (40 - 8 * i));
-    bytes[6] = (uint8_t)(0x70 | (bytes[6] & 0x0f)); /* version 7 */
-    bytes[8] = (uint8_t)(0x80 | (bytes[8] & 0x3f)); /* variant of RFC 9562 */
+    bytes[6] = (uint8_t)(version << 4 | (bytes[6] & 0x0f));
+    bytes[8] = (uint8_t)(0x80 | (bytes[8] & 0x3f));
 
     /* 8-4-4-4-12 digits; each '-' is written over the NUL of the group before it. */
     static const uint8_t groups[] = {4, 2, 2, 2, 6};
@@ -100,6 +96,44 @@ void id_uuid7(char out[ID_UUID_SIZE])
         out += 2 * groups[i];
         from += groups[i];
     }
+}
+
+/** The first 6 bytes of a UUID of version 7. */
+static void put_time(int64_t at_ms, uint8_t bytes[16])
+{
+    for (int i = 0; i < 6; i++)
+        bytes[i] = (uint8_t)((uint64_t)at_ms >> (40 - 8 * i));
+}
+
+void id_uuid7(char out[ID_UUID_SIZE])
+{
+    uint8_t bytes[16];
+    fill_random(bytes + 6, sizeof(bytes) - 6);
+    put_time(clock_wall_ms(), bytes);
+    write_uuid(bytes, 7, out);
+}
+
+void id_uuid7_of(int64_t at_ms, const char *seed, char out[ID_UUID_SIZE])
+{
+    uint8_t digest[SHA256_DIGEST_LENGTH];
+    hash_parts((const struct part[]){{seed, strlen(seed)}, {NULL, 0}}, digest);
+    put_time(at_ms, digest);
+    write_uuid(digest, 7, out);
+}
+
+void id_uuid8(const char *name, char out[ID_UUID_SIZE])
+{
+    uint8_t digest[SHA256_DIGEST_LENGTH];
+    hash_parts((const struct part[]){{name, strlen(name)}, {NULL, 0}}, digest);
+    write_uuid(digest, 8, out);
+}
+
+void id_content(const char *type, const void *bytes, size_t length, char out[ID_DIGEST_SIZE])
+{
+    uint8_t digest[SHA256_DIGEST_LENGTH];
+    hash_parts((const struct part[]){{type, strlen(type)}, {"\n", 1}, {bytes, length}, {NULL, 0}},
+               digest);
+    write_hex(digest, sizeof(digest), out);
 }
 
 bool id_uuid7_time(const char *id, int64_t *wall_ms)

@@ -1,4 +1,5 @@
-/** Identifiers, and the keys and shards that follow from them. All functions are pure but id_uuid7.
+/** Identifiers, and the keys and shards that follow from them. All functions are pure but id_uuid7
+ * and id_random_text.
  */
 #ifndef WEBSUB_COMMON_ID_H
 #define WEBSUB_COMMON_ID_H
@@ -7,8 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ID_HEX_SIZE  33 /**< 128 bits of SHA-256 in lower-case hex, and NUL */
-#define ID_UUID_SIZE 37
+#define ID_HEX_SIZE    33 /**< 128 bits of SHA-256 in lower-case hex, and NUL */
+#define ID_UUID_SIZE   37
+#define ID_DIGEST_SIZE 65 /**< SHA-256 in lower-case hex, and NUL */
 
 /**
  * The id of a subscription: SHA-256 over topic, newline, callback, cut to 128 bits. Neither
@@ -20,7 +22,20 @@ void id_topic(const char *topic, char out[ID_HEX_SIZE]);
 
 /** UUID version 7 (RFC 9562, section 5.7): sorts by time of creation; 74 random bits. */
 void id_uuid7(char out[ID_UUID_SIZE]);
+/** UUID version 8 from the SHA-256 of `name`: the same name always gives the same. */
+void id_uuid8(const char *name, char out[ID_UUID_SIZE]);
 
+/** The same, but with the time and everything else given: the same `seed`, the same UUID. */
+void id_uuid7_of(int64_t at_ms, const char *seed, char out[ID_UUID_SIZE]);
+
+/** The id of content: SHA-256 over its type, which has no newline, a newline, and its bytes. */
+void id_content(const char *type, const void *bytes, size_t length, char out[ID_DIGEST_SIZE]);
+
+/**
+ * A UUID of the same form that follows from its arguments: milliseconds since 1970, and SHA-256
+ * over `name` for the rest.
+ */
+void id_uuid7_of(int64_t ms, const char *name, char out[ID_UUID_SIZE]);
 /** When an id of that form, as id_uuid7 writes it, was made; false: it is none. */
 bool id_uuid7_time(const char *id, int64_t *wall_ms);
 

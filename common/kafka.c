@@ -13,11 +13,14 @@ void kafka_names_init(struct kafka_names *names, const struct config *config)
     names->state = xasprintf("%sstate", prefix);
     names->dead_letters = xasprintf("%sdead-letters", prefix);
     names->attempts = xasprintf("%sattempts", prefix);
+    names->notices = xasprintf("%snotices", prefix);
     names->status = xasprintf("%sstatus", prefix);
     names->pool = xasprintf("%smessages-pool", prefix);
     names->messages_prefix = xasprintf("%smessages-", prefix);
+    names->migration = xasprintf("%smigration", prefix);
     names->group_consolidator = xasprintf("%sconsolidator", prefix);
     names->group_dispatchers = xasprintf("%sdispatchers", prefix);
+    names->group_notices = xasprintf("%snotices", prefix);
     names->group_shard_prefix = xasprintf("%sshard-", prefix);
 }
 
@@ -27,11 +30,14 @@ void kafka_names_fini(struct kafka_names *names)
     free(names->state);
     free(names->dead_letters);
     free(names->attempts);
+    free(names->notices);
     free(names->status);
     free(names->pool);
     free(names->messages_prefix);
+    free(names->migration);
     free(names->group_consolidator);
     free(names->group_dispatchers);
+    free(names->group_notices);
     free(names->group_shard_prefix);
 }
 

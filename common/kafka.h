@@ -21,11 +21,14 @@ struct kafka_names {
     char *state;
     char *dead_letters;
     char *attempts;
+    char *notices;         /**< only there when notices.enabled */
     char *status;          /**< reports of the dispatchers (delivery_report.h) */
     char *pool;            /**< the message topic that pooled WebSub topics share */
     char *messages_prefix; /**< of dedicated message topics */
+    char *migration;       /**< what was moved from another hub; only migrations use it */
     char *group_consolidator;
     char *group_dispatchers;
+    char *group_notices;      /**< of the dispatchers that send notices to the webhook */
     char *group_shard_prefix; /**< + shard number */
 };
 

@@ -25,8 +25,7 @@ enum { RECORD_OVERHEAD = 64 << 10 };
 
 /* Nothing decides by a report, and a subscription that has none for so long has ended or idles. */
 #define STATUS_RETENTION_MS (7LL * 24 * 3600 * 1000)
-/* The last segment of a partition is never compacted, and every hub reads all of it at its start.
- */
+/* The last segment of a partition is never compacted, and every hub reads it at its start. */
 enum { STATUS_SEGMENT_BYTES = 4 << 20 };
 
 static bool has_controller(rd_kafka_t *rk)
@@ -34,8 +33,17 @@ static bool has_controller(rd_kafka_t *rk)
     return rd_kafka_controllerid(rk, CONTROLLER_WAIT_MS) >= 0;
 }
 
-/** Number of partitions of an existing topic; 0: does not exist; -1: no answer. */
-static int partition_count(rd_kafka_t *rk, const char *name, int timeout_ms)
+/** Kafka always tells the id of its cluster, whatever becomes of its controller. */
+static bool is_mock(rd_kafka_t *rk)
+{
+    char *id = has_controller(rk) ? NULL : rd_kafka_clusterid(rk, CONTROLLER_WAIT_MS);
+    bool mock = !id && !has_controller(rk);
+    if (id)
+        rd_kafka_mem_free(rk, id);
+    return mock;
+}
+
+int kafka_admin_count_partitions(rd_kafka_t *rk, const char *name, int timeout_ms)
 {
     const struct rd_kafka_metadata *metadata;
     rd_kafka_topic_t *topic = rd_kafka_topic_new(rk, name, NULL);
@@ -143,7 +151,7 @@ static int ensure_topic(rd_kafka_t *rk, const struct config *config, const struc
     /* What was just created may not be known to the broker that we ask for a moment. */
     int64_t deadline = clock_monotonic_ms() + timeout_ms;
     int count;
-    while ((count = partition_count(rk, spec->name, METADATA_MS)) <= 0) {
+    while ((count = kafka_admin_count_partitions(rk, spec->name, METADATA_MS)) <= 0) {
         if (clock_monotonic_ms() >= deadline)
             return error_set(error, ERROR_UNAVAILABLE, true,
                              "the Kafka topic %s does not exist and the broker did not create it",
@@ -156,6 +164,14 @@ int kafka_admin_create_messages(rd_kafka_t *rk, const struct config *config, con
                                 int timeout_ms, struct error *error)
 {
     const struct topic_spec spec = {name, 1, "delete", config->messages.retention, true, 0};
+    return ensure_topic(rk, config, &spec, timeout_ms, error);
+}
+
+int kafka_admin_create_migration(rd_kafka_t *rk, const struct config *config,
+                                 const struct kafka_names *names, int timeout_ms,
+                                 struct error *error)
+{
+    const struct topic_spec spec = {names->migration, 1, "compact", -1, false, 0};
     return ensure_topic(rk, config, &spec, timeout_ms, error);
 }
 
@@ -231,9 +247,12 @@ static int ensure_all(rd_kafka_t *rk, const struct config *config, const struct 
         {names->status, partitions, "compact,delete", STATUS_RETENTION_MS, false,
          STATUS_SEGMENT_BYTES},
         {names->pool, (int)config->messages.pool_partitions, "delete", retention, true, 0},
+        /* The last one is only there where it is wanted. */
+        {names->notices, partitions, "delete", config->notices.retention, false, 0},
     };
-    for (size_t i = 0; i < sizeof(specs) / sizeof(specs[0]); i++) {
-        if (partition_count(rk, specs[i].name, METADATA_MS) > 0)
+    size_t count = sizeof(specs) / sizeof(specs[0]) - (config->notices.enabled ? 0 : 1);
+    for (size_t i = 0; i < count; i++) {
+        if (kafka_admin_count_partitions(rk, specs[i].name, METADATA_MS) > 0)
             continue;
         if (ensure_topic(rk, config, &specs[i], REQUEST_MS, error) != 0)
             return -1;
@@ -257,7 +276,7 @@ static int take_layout(rd_kafka_t *rk, const struct kafka_names *names, struct k
         {names->status, &layout->status_partitions},
     };
     for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]); i++) {
-        *topics[i].count = partition_count(rk, topics[i].name, REQUEST_MS);
+        *topics[i].count = kafka_admin_count_partitions(rk, topics[i].name, REQUEST_MS);
         if (*topics[i].count <= 0)
             return error_set(error, ERROR_UNAVAILABLE, true, "Kafka does not tell of the topic %s",
                              topics[i].name);
@@ -275,9 +294,21 @@ static int check_all(rd_kafka_t *rk, const struct kafka_names *names, struct kaf
 {
     if (take_layout(rk, names, layout, error) != 0)
         return -1;
+    layout->is_mock = is_mock(rk);
     if (!has_controller(rk))
         return 0; /* an embedded broker: it has no settings to ask for */
     return check_cleanup_policies(rk, names, error);
+}
+
+static int check_notices(rd_kafka_t *rk, const struct kafka_names *names,
+                         struct kafka_layout *layout, struct error *error)
+{
+    int partitions = kafka_admin_count_partitions(rk, names->notices, REQUEST_MS);
+    if (partitions <= 0)
+        return error_set(error, ERROR_UNAVAILABLE, true, "Kafka does not tell of %s",
+                         names->notices);
+    layout->notices_partitions = partitions;
+    return has_controller(rk) ? check_cleanup_policy(rk, names->notices, "delete", error) : 0;
 }
 
 int kafka_admin_prepare(const struct config *config, const struct kafka_names *names,
@@ -293,6 +324,8 @@ int kafka_admin_prepare(const struct config *config, const struct kafka_names *n
         result = ensure_all(reach.rk, config, names, error);
         if (result == 0)
             result = check_all(reach.rk, names, layout, error);
+        if (result == 0 && config->notices.enabled)
+            result = check_notices(reach.rk, names, layout, error);
         if (result == 0 || !error->retriable || stop())
             break;
         log_warning("kafka.not_ready", LOG_STR("reason", error->message));

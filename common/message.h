@@ -13,6 +13,15 @@
 #define MESSAGE_HEADER_CONTENT_TYPE "content-type"
 #define MESSAGE_HEADER_TRACEPARENT                                                                 \
     "traceparent" /**< W3C Trace Context; only if the publisher sent it */
+#define MESSAGE_HEADER_PUBLISHER_ID                                                                \
+    "publisher-message-id" /**< the publisher's own id; only if it sent one */
+#define MESSAGE_HEADER_SELF                                                                        \
+    "self" /**< URL of the canonical topic, if fetched content names another than the topic */
+
+/* Of what was copied from another hub's Kafka, beside the above (client/migration/copy.h). */
+#define MESSAGE_HEADER_ORIGIN           "origin-topic" /**< Kafka topic there */
+#define MESSAGE_HEADER_ORIGIN_PARTITION "origin-partition"
+#define MESSAGE_HEADER_ORIGIN_OFFSET    "origin-offset"
 
 /* Of dead letters, beside the above (dispatcher/dead_letter.h). */
 #define DEAD_LETTER_HEADER_TOPIC     "topic"

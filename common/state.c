@@ -54,6 +54,13 @@ char *state_encode_topic(const struct topic_state *topic, size_t *length)
     json_put_string(object, "topic", topic->topic);
     json_put_integer(object, "registered_at", topic->registered_at_ms);
     put_location(object, &topic->location);
+    put_positive(object, "pinged", topic->pings.oldest);
+    put_positive(object, "pinged_at", topic->pings.oldest_at_ms);
+    put_positive(object, "fetching", topic->pings.fetching);
+    put_positive(object, "again", topic->pings.again);
+    put_positive(object, "again_at", topic->pings.again_at_ms);
+    put_true(object, "disturbed", topic->pings.disturbed);
+    fetched_put(object, &topic->fetched);
     return json_finish(object, length);
 }
 
@@ -70,6 +77,7 @@ static json_t *encode_pending(const struct pending_request *request)
     json_put_string(object, "owner", request->owner);
     put_true(object, "operator", request->by_operator);
     json_put_string(object, "denial", request->denial);
+    json_put_string(object, "verify_token", request->verify_token);
     put_location(object, &request->location);
     return object;
 }
@@ -89,6 +97,7 @@ char *state_encode_subscription(const struct subscription_state *s, size_t *leng
         json_put_integer(object, "verified_at", s->verified_at_ms);
         json_put_integer(object, "lease_seconds", s->lease_seconds);
         json_put_integer(object, "lease_end", s->lease_end_ms);
+        put_true(object, "warned", s->warned);
         json_put_integer(object, "offset", s->position.offset);
         json_put_integer(object, "set", s->position.set);
         json_put_integer(object, "base", s->position.base);
@@ -147,6 +156,13 @@ static struct topic_state *decode_topic(const json_t *object, struct error *prob
     topic->topic = json_take_string(object, "topic", problem);
     topic->registered_at_ms = json_take_bounded(object, "registered_at", RECORD_MAX_MS, problem);
     take_location(object, &topic->location, problem);
+    topic->pings.oldest = json_take_bounded(object, "pinged", INT64_MAX, problem);
+    topic->pings.oldest_at_ms = json_take_bounded(object, "pinged_at", RECORD_MAX_MS, problem);
+    topic->pings.fetching = json_take_bounded(object, "fetching", INT64_MAX, problem);
+    topic->pings.again = json_take_bounded(object, "again", INT64_MAX, problem);
+    topic->pings.again_at_ms = json_take_bounded(object, "again_at", RECORD_MAX_MS, problem);
+    topic->pings.disturbed = json_take_bool(object, "disturbed", problem);
+    fetched_take(object, &topic->fetched, problem);
     if (problem->code == ERROR_NONE && (!topic->topic || !topic->location.kafka_topic))
         error_set(problem, ERROR_INVALID, false, "a topic needs \"topic\" and \"kafka_topic\"");
     return topic;
@@ -177,6 +193,7 @@ static void decode_pending(const json_t *object, struct pending_request *request
     request->owner = json_take_string(object, "owner", problem);
     request->by_operator = json_take_bool(object, "operator", problem);
     request->denial = json_take_string(object, "denial", problem);
+    request->verify_token = json_take_string(object, "verify_token", problem);
     take_location(object, &request->location, problem);
     if (!request->unsubscribe && (!request->location.kafka_topic || request->lease_seconds == 0))
         error_set(problem, ERROR_INVALID, false,
@@ -226,6 +243,7 @@ static struct subscription_state *decode_subscription(const json_t *object, stru
     s->verified_at_ms = json_take_bounded(object, "verified_at", RECORD_MAX_MS, problem);
     s->lease_seconds = json_take_bounded(object, "lease_seconds", RECORD_MAX_SECONDS, problem);
     s->lease_end_ms = json_take_bounded(object, "lease_end", RECORD_MAX_MS, problem);
+    s->warned = json_take_bool(object, "warned", problem);
     s->position.offset = json_take_bounded(object, "offset", INT64_MAX, problem);
     s->position.set = json_take_bounded(object, "set", INT64_MAX, problem);
     s->position.base = json_take_bounded(object, "base", INT64_MAX, problem);
@@ -338,6 +356,7 @@ void topic_state_free(struct topic_state *topic)
         return;
     free(topic->topic);
     location_fini(&topic->location);
+    fetched_fini(&topic->fetched);
     free(topic);
 }
 
@@ -346,6 +365,7 @@ void pending_request_fini(struct pending_request *request)
     stored_secret_fini(&request->secret);
     free(request->owner);
     free(request->denial);
+    free(request->verify_token);
     location_fini(&request->location);
 }
 

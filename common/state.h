@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "common/error.h"
+#include "common/fetched.h"
 #include "common/id.h"
 #include "common/location.h"
 #include "common/signature.h"
@@ -32,10 +33,26 @@
 /** Messages that wait to be delivered once more at an operator's command. */
 #define STATE_MAX_REDELIVERIES 1000
 
+/**
+ * Light pings of a topic that no fetch has settled yet. Events are named by their offset in the
+ * events partition of the topic's shard; 0 is none, as the topic's registration came before any.
+ */
+struct topic_pings {
+    int64_t oldest;       /**< event of the oldest unsettled one; 0: there is nothing to do */
+    int64_t oldest_at_ms; /**< when it came */
+    int64_t fetching;     /**< event with which the newest fetch for it began; 0: none has */
+    int64_t again;        /**< event of the oldest one since then: it asks for another fetch */
+    int64_t again_at_ms;
+    bool disturbed; /**< content of a fetch that was not the newest may lie behind that of the
+                       newest, which is to be distributed once more */
+};
+
 struct topic_state {
     char *topic;
     int64_t registered_at_ms;
     struct location location;
+    struct topic_pings pings;
+    struct fetched fetched; /**< as of the last fetch that was settled */
 };
 
 enum subscription_status {
@@ -56,9 +73,10 @@ struct pending_request {
     int64_t max_in_flight; /**< as in event.h */
     int64_t lease_seconds;
     int64_t requested_at_ms;
-    char *owner;      /**< as in event.h */
-    bool by_operator; /**< as in event.h */
-    char *denial;     /**< why it is not to be verified but denied; NULL: it is to be verified */
+    char *owner;        /**< as in event.h */
+    bool by_operator;   /**< as in event.h */
+    char *denial;       /**< why it is not to be verified but denied; NULL: it is to be verified */
+    char *verify_token; /**< as in event.h */
     struct location location;
 };
 
@@ -102,6 +120,7 @@ struct subscription_state {
     int64_t verified_at_ms;
     int64_t lease_seconds;
     int64_t lease_end_ms;
+    bool warned;     /**< that this lease is about to end */
     int64_t resumed; /**< event of the last operator's command to try again at once, 0: none */
     bool paused; /**< by an operator, until resumed; with LAPSED: it will be PAUSED when it is back
                   */

@@ -55,12 +55,17 @@ static int fetch_committed(struct engine *engine, rd_kafka_topic_partition_list_
 static int load_partitions(struct engine *engine, const rd_kafka_topic_partition_list_t *list,
                            struct error *error)
 {
+    const struct config *config = engine->config;
+    const struct fold_times times = {
+        .resume_window_ms = config->consolidator.resume_window,
+        .lapse_warning_ms =
+            config_wants_notice(config, NOTICE_LAPSING) ? config->notices.lapse_warning : 0,
+    };
     int32_t *numbers = xcalloc((size_t)list->cnt, sizeof(*numbers));
     for (int i = 0; i < list->cnt; i++) {
         numbers[i] = list->elems[i].partition;
         close_partition(engine, numbers[i]);
-        engine->partitions[numbers[i]] =
-            partition_new(numbers[i], engine->config->consolidator.resume_window, engine->keyring);
+        engine->partitions[numbers[i]] = partition_new(numbers[i], &times, engine->keyring);
     }
     int result = state_loader_load(engine->loader, numbers, (size_t)list->cnt, LOAD_MS,
                                    on_state_record, engine, error);
@@ -306,6 +311,8 @@ static int make_producer(struct engine *engine, struct error *error)
     free(id);
     if (!engine->producer)
         return -1;
+    if (engine->config->notices.enabled)
+        engine->notices = rd_kafka_topic_new(engine->producer, engine->names->notices, NULL);
     /* Fences a former life of this instance and ends the transaction that it may have left. */
     return transaction_error(error, rd_kafka_init_transactions(engine->producer, TRANSACTION_MS),
                              "init transactions");
@@ -321,15 +328,17 @@ static int join(struct engine *engine, struct error *error)
 }
 
 struct engine *engine_new(const struct config *config, const struct kafka_names *names,
-                          int32_t partitions, const struct keyring *keyring,
+                          const struct kafka_layout *layout, const struct keyring *keyring,
                           const struct engine_metrics *metrics, struct error *error)
 {
+    int32_t partitions = layout->partitions;
     struct engine *engine = xcalloc(1, sizeof(*engine));
     engine->config = config;
     engine->names = names;
     engine->keyring = keyring;
     engine->metrics = metrics;
     engine->partition_count = partitions;
+    engine->notices_partitions = layout->notices_partitions;
     engine->partitions = xcalloc((size_t)partitions, sizeof(*engine->partitions));
     engine->eof = xcalloc((size_t)partitions, sizeof(*engine->eof));
     engine->batch = xcalloc((size_t)config->consolidator.batch_events, sizeof(*engine->batch));
@@ -352,6 +361,8 @@ void engine_free(struct engine *engine)
         rd_kafka_consumer_close(engine->consumer);
         rd_kafka_destroy(engine->consumer);
     }
+    if (engine->notices)
+        rd_kafka_topic_destroy(engine->notices);
     if (engine->producer)
         rd_kafka_destroy(engine->producer);
     state_loader_free(engine->loader);

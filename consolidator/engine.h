@@ -4,8 +4,8 @@
  *
  * Invariants, and what they survive:
  *  - One Kafka transaction holds the state records, the events that follow from them (topic.ended),
- * the progress records, and the offsets of the events they come from. A crash anywhere leaves all
- * or nothing.
+ * the notices, the progress records, and the offsets of the events they come from. A crash anywhere
+ * leaves all or nothing.
  *  - A partition is folded by its owner in the consumer group only: offsets are sent with the
  * group's generation, so the transaction of one who lost the partition (a zombie) is refused.
  *  - Memory is what Kafka has: on taking a partition over, first the committed offset is fetched
@@ -22,7 +22,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#include "common/kafka.h"
+#include "common/kafka_admin.h"
 #include "common/keyring.h"
 #include "common/metrics.h"
 #include "consolidator/secrets.h"
@@ -36,6 +36,7 @@ struct engine_metrics {
     struct counter *malformed_state;
     struct counter *transactions;
     struct counter *aborted;
+    struct counter *notices;
     struct gauge *partitions;
     struct gauge *subscriptions;
     struct gauge *topics;
@@ -44,7 +45,7 @@ struct engine_metrics {
 
 /** Makes handles and joins the group. All arguments are borrowed. */
 struct engine *engine_new(const struct config *config, const struct kafka_names *names,
-                          int32_t partitions, const struct keyring *keyring,
+                          const struct kafka_layout *layout, const struct keyring *keyring,
                           const struct engine_metrics *metrics, struct error *error);
 
 /**

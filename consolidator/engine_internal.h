@@ -15,7 +15,10 @@ struct engine {
     rd_kafka_t *consumer;
     rd_kafka_t *producer; /* transactional */
     struct state_loader *loader;
+    rd_kafka_topic_t
+        *notices; /* keeps what librdkafka knows of its leaders; NULL: none are wanted */
     int32_t partition_count;
+    int32_t notices_partitions;
     struct partition **partitions; /* by number; NULL: not ours */
     rd_kafka_message_t **batch;
     size_t batch_count;

@@ -56,6 +56,7 @@ static void pending_add(struct subscription_state *s, const struct event *event)
     request->owner = xstrdup_or_null(event->owner);
     request->by_operator = event->by_operator;
     request->denial = xstrdup_or_null(event->reason);
+    request->verify_token = xstrdup_or_null(event->verify_token);
     location_copy(&request->location, &event->location);
 }
 
@@ -103,6 +104,7 @@ static enum fold_outcome end_subscription(struct subscription_state **state)
     memset(&s->position, 0, sizeof(s->position));
     s->method = -1;
     s->max_in_flight = 0;
+    s->warned = false;
     s->verified_at_ms = s->lease_seconds = s->lease_end_ms = s->resumed = 0;
     return FOLD_CHANGED;
 }
@@ -124,6 +126,18 @@ bool fold_may_change(const struct subscription_state *s, const char *owner, bool
            strcmp(s->owner, owner) == 0;
 }
 
+struct subscription_state *fold_new_subscription(const struct event *event)
+{
+    struct subscription_state *s = xcalloc(1, sizeof(*s));
+    id_subscription(event->topic, event->callback, s->id);
+    s->topic = xstrdup(event->topic);
+    s->callback = xstrdup(event->callback);
+    s->status = SUBSCRIPTION_REQUESTED;
+    s->method = -1;
+    s->created_at_ms = event->at_ms;
+    return s;
+}
+
 static enum fold_outcome on_requested(struct subscription_state **state, const struct event *event)
 {
     struct subscription_state *s = *state;
@@ -131,18 +145,8 @@ static enum fold_outcome on_requested(struct subscription_state **state, const s
         return FOLD_IGNORED;
     if (s && !fold_may_change(s, event->owner, event->by_operator))
         return FOLD_DENIED;
-    if (!s) {
-        s = xcalloc(1, sizeof(*s));
-        id_subscription(event->topic, event->callback, s->id);
-        s->topic = xstrdup(event->topic);
-        s->callback = xstrdup(event->callback);
-        if (s->status != SUBSCRIPTION_REQUESTED) /* what was given up is the former one's */
-            s->created_at_ms = s->pending[0].requested_at_ms;
-        s->status = SUBSCRIPTION_REQUESTED;
-        s->method = -1;
-        s->created_at_ms = event->at_ms;
-        *state = s;
-    }
+    if (!s)
+        s = *state = fold_new_subscription(event);
     pending_add(s, event);
     return FOLD_CHANGED;
 }
@@ -189,6 +193,7 @@ static enum fold_outcome on_verified(struct subscription_state *s, const struct 
     s->lease_seconds = request->lease_seconds;
     s->verified_at_ms = event->at_ms;
     s->lease_end_ms = event->at_ms + request->lease_seconds * 1000;
+    s->warned = false;
     s->status = s->paused ? SUBSCRIPTION_PAUSED : SUBSCRIPTION_ACTIVE;
     pending_remove_through(s, (size_t)index);
     return FOLD_CHANGED;
@@ -244,6 +249,14 @@ static enum fold_outcome on_topic_ended(struct subscription_state **state,
     }
     return fold_end_with_notice(state,
                                 event->reason ? event->reason : "the topic was deregistered");
+}
+
+static enum fold_outcome on_lapsing(struct subscription_state *s, const struct event *event)
+{
+    if (!fold_is_served(s) || s->lease_end_ms != event->deadline || s->warned)
+        return FOLD_IGNORED;
+    s->warned = true;
+    return FOLD_CHANGED;
 }
 
 static enum fold_outcome on_expired(struct subscription_state *s, const struct event *event)
@@ -312,6 +325,8 @@ enum fold_outcome fold_subscription(struct subscription_state **state, const str
     if (event->type == EVENT_SUBSCRIPTION_REQUESTED ||
         event->type == EVENT_UNSUBSCRIPTION_REQUESTED)
         return on_requested(state, event);
+    if (event->type == EVENT_SUBSCRIPTION_IMPORTED)
+        return fold_imported(state, event, sequence);
     if (!*state)
         return FOLD_IGNORED;
     switch (event->type) {
@@ -325,6 +340,8 @@ enum fold_outcome fold_subscription(struct subscription_state **state, const str
         return (*state)->status == SUBSCRIPTION_ENDING ? end_subscription(state) : FOLD_IGNORED;
     case EVENT_TOPIC_ENDED:
         return on_topic_ended(state, event);
+    case EVENT_SUBSCRIPTION_LAPSING:
+        return on_lapsing(*state, event);
     case EVENT_SUBSCRIPTION_EXPIRED:
         return on_expired(*state, event);
     case EVENT_SUBSCRIPTION_FORGOTTEN:
@@ -354,7 +371,8 @@ enum fold_outcome fold_subscription(struct subscription_state **state, const str
     }
 }
 
-enum fold_outcome fold_topic(struct topic_state **state, const struct event *event)
+enum fold_outcome fold_topic(struct topic_state **state, const struct event *event,
+                             int64_t sequence)
 {
     if (event->type == EVENT_TOPIC_REGISTERED && !*state) {
         struct topic_state *topic = xcalloc(1, sizeof(*topic));
@@ -369,23 +387,5 @@ enum fold_outcome fold_topic(struct topic_state **state, const struct event *eve
         *state = NULL;
         return FOLD_REMOVED;
     }
-    return FOLD_IGNORED;
-}
-
-int64_t fold_next_due(const struct subscription_state *state, int64_t resume_window_ms,
-                      enum event_type *type, int64_t *deadline)
-{
-    *deadline = state->lease_end_ms;
-    switch (state->status) {
-    case SUBSCRIPTION_ACTIVE:
-    case SUBSCRIPTION_SUSPENDED:
-    case SUBSCRIPTION_PAUSED:
-        *type = EVENT_SUBSCRIPTION_EXPIRED;
-        return state->lease_end_ms;
-    case SUBSCRIPTION_LAPSED:
-        *type = EVENT_SUBSCRIPTION_FORGOTTEN;
-        return state->lease_end_ms + resume_window_ms;
-    default:
-        return INT64_MAX;
-    }
+    return *state ? fold_ping(*state, event, sequence) : FOLD_IGNORED;
 }

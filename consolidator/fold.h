@@ -14,6 +14,8 @@
  *  - Only its owner or an operator changes a subscription; who it is first verified for is its
  * owner. A request of somebody else is denied. (The hub denies what its view shows; this holds when
  * the view was late.) Requests made without authentication pass, and leave the owner what it is.
+ *  - What is imported from another hub counts as verified there, and changes nothing of what is
+ * verified here (fold_import.c).
  *  - An operator's commands pause, resume, move and delete (fold_command.c).
  *  - An event that does not fit the state is ignored: events may come twice.
  */
@@ -38,15 +40,21 @@ enum fold_outcome {
 enum fold_outcome fold_subscription(struct subscription_state **state, const struct event *event,
                                     int64_t sequence);
 
-/** Folds EVENT_TOPIC_REGISTERED or _DEREGISTERED; FOLD_REMOVED: EVENT_TOPIC_ENDED is to be spread.
- */
-enum fold_outcome fold_topic(struct topic_state **state, const struct event *event);
+/** Folds an event about a topic but EVENT_TOPIC_ENDED. FOLD_REMOVED: that is to be spread. */
+enum fold_outcome fold_topic(struct topic_state **state, const struct event *event,
+                             int64_t sequence);
+
+/** How long after, and before, the end of a lease something is due. */
+struct fold_times {
+    int64_t resume_window_ms;
+    int64_t lapse_warning_ms; /**< 0: nobody wants to be warned */
+};
 
 /**
  * What time alone will do to a subscription: the wall-clock time at which the event `*type`
- * (expired or forgotten, with `*deadline`) is due, or INT64_MAX.
+ * (lapsing, expired or forgotten, with `*deadline`) is due, or INT64_MAX.
  */
-int64_t fold_next_due(const struct subscription_state *state, int64_t resume_window_ms,
+int64_t fold_next_due(const struct subscription_state *state, const struct fold_times *times,
                       enum event_type *type, int64_t *deadline);
 
 #endif

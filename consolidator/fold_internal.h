@@ -1,7 +1,10 @@
 /** Inside the fold: what its files share.
  *
  *   fold.c          requests, verifications, time, deliveries, topics
+ *   fold_time.c     when time will do something
  *   fold_command.c  operators' commands
+ *   fold_import.c   subscriptions that another hub verified
+ *   fold_ping.c     light pings
  */
 #ifndef WEBSUB_CONSOLIDATOR_FOLD_INTERNAL_H
 #define WEBSUB_CONSOLIDATOR_FOLD_INTERNAL_H
@@ -29,6 +32,14 @@ enum fold_outcome fold_redelivered(struct subscription_state *state, const struc
 enum fold_outcome fold_letters_settled(struct subscription_state *state, const struct event *event);
 /** They make no sense any more: it ended, or its messages lie elsewhere. */
 void fold_clear_redeliveries(struct subscription_state *state);
+
+/** A ping, or what became of a fetch. */
+enum fold_outcome fold_ping(struct topic_state *state, const struct event *event, int64_t sequence);
+/** A new one, without any request yet. */
+struct subscription_state *fold_new_subscription(const struct event *event);
+/** A subscription that another hub verified; there may be a state. */
+enum fold_outcome fold_imported(struct subscription_state **state, const struct event *event,
+                                int64_t sequence);
 
 /** An operator's command; there is a state. */
 enum fold_outcome fold_command(struct subscription_state **state, const struct event *event,

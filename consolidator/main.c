@@ -50,6 +50,9 @@ static void register_metrics(struct engine_metrics *m, struct metrics *metrics)
                                       "Kafka transactions by outcome", "outcome=\"committed\"");
     m->aborted = metrics_counter(metrics, "websub_consolidator_transactions_total", "",
                                  "outcome=\"aborted\"");
+    m->notices =
+        metrics_counter(metrics, "websub_consolidator_notices_total",
+                        "Notices written, those of transactions that failed included", NULL);
     m->partitions = metrics_gauge(metrics, "websub_consolidator_partitions",
                                   "Partitions of the events topic owned", NULL);
     m->topics = metrics_gauge(metrics, "websub_consolidator_topics",
@@ -64,7 +67,7 @@ static bool run_engine(struct consolidator *consolidator)
     struct error error;
     int result = -1;
     struct engine *engine =
-        engine_new(&consolidator->config, &consolidator->names, consolidator->layout.partitions,
+        engine_new(&consolidator->config, &consolidator->names, &consolidator->layout,
                    consolidator->keyring, &consolidator->metrics, &error);
     if (engine)
         result = engine_run(engine, &consolidator->stop, &consolidator->joined, &error);

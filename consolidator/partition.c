@@ -5,17 +5,18 @@
 
 #include "common/id.h"
 #include "common/panic.h"
+#include "consolidator/fold_notice.h"
 
 /* A due event that was written is folded within moments; written again only if that did not happen.
  */
 enum { DUE_AGAIN_MS = 30 * 1000 };
 
-struct partition *partition_new(int32_t number, int64_t resume_window_ms,
+struct partition *partition_new(int32_t number, const struct fold_times *times,
                                 const struct keyring *keyring)
 {
     struct partition *partition = xcalloc(1, sizeof(*partition));
     partition->number = number;
-    partition->resume_window_ms = resume_window_ms;
+    partition->times = *times;
     partition->keyring = keyring;
     partition->secrets = xcalloc(secrets_count_size(keyring), sizeof(*partition->secrets));
     entities_init(&partition->entities);
@@ -27,6 +28,7 @@ void partition_free(struct partition *partition)
     if (!partition)
         return;
     entities_fini(&partition->entities);
+    notice_fini(&partition->notice);
     free(partition->secrets);
     free(partition);
 }
@@ -36,7 +38,7 @@ static void schedule(struct partition *partition, struct subscription_entity *en
     enum event_type type;
     int64_t deadline;
     entities_set_due(&partition->entities, entity,
-                     fold_next_due(entity->state, partition->resume_window_ms, &type, &deadline));
+                     fold_next_due(entity->state, &partition->times, &type, &deadline));
 }
 
 /** Adds or (`by` -1) takes off the secrets of a subscription, if there is one. */
@@ -115,10 +117,17 @@ static int fold_one_subscription(struct partition *partition, const char *id,
 {
     struct subscription_entity *entity = entities_find_subscription(&partition->entities, id);
     struct subscription_state *state = entity ? entity->state : NULL;
+    struct fold_before before;
     count_secrets(partition, entity, -1);
+    fold_before_init(&before, state);
     enum fold_outcome outcome = fold_subscription(&state, event, sequence);
     effects->denied |= outcome == FOLD_DENIED;
-    if (outcome == FOLD_IGNORED || outcome == FOLD_DENIED) {
+    bool changes = outcome == FOLD_CHANGED || outcome == FOLD_REMOVED;
+    /* At most one of those that an event changes is worth a notice: the one that it names. */
+    if (changes && fold_notice(&before, event, sequence, state, &partition->notice))
+        effects->notice = &partition->notice;
+    fold_before_fini(&before);
+    if (!changes) {
         count_secrets(partition, entity, 1);
         return 0;
     }
@@ -151,13 +160,13 @@ static int fold_topic_ended(struct partition *partition, const struct event *eve
     return folded;
 }
 
-static int fold_one_topic(struct partition *partition, const struct event *event,
+static int fold_one_topic(struct partition *partition, const struct event *event, int64_t sequence,
                           partition_changed_fn changed, void *context,
                           struct partition_effects *effects)
 {
     struct topic_entity *entity = entities_find_topic(&partition->entities, event->topic);
     struct topic_state *state = entity ? entity->state : NULL;
-    enum fold_outcome outcome = fold_topic(&state, event);
+    enum fold_outcome outcome = fold_topic(&state, event, sequence);
     if (outcome == FOLD_IGNORED)
         return 0;
     size_t length = 0;
@@ -179,11 +188,12 @@ static int fold_one_topic(struct partition *partition, const struct event *event
 int partition_fold(struct partition *partition, const struct event *event, int64_t sequence,
                    partition_changed_fn changed, void *context, struct partition_effects *effects)
 {
-    *effects = (struct partition_effects){false, false};
+    *effects = (struct partition_effects){.notice = NULL};
+    notice_fini(&partition->notice);
     if (event->type == EVENT_TOPIC_ENDED)
         return fold_topic_ended(partition, event, sequence, changed, context, effects);
     if (!event->callback)
-        return fold_one_topic(partition, event, changed, context, effects);
+        return fold_one_topic(partition, event, sequence, changed, context, effects);
     char id[ID_HEX_SIZE];
     id_subscription(event->topic, event->callback, id);
     return fold_one_subscription(partition, id, event, sequence, changed, context, effects);
@@ -194,11 +204,18 @@ bool partition_take_due(struct partition *partition, int64_t now_ms, struct even
     struct subscription_entity *entity = entities_first_due(&partition->entities);
     if (!entity || entity->due_ms > now_ms)
         return false;
+    int64_t again = now_ms + DUE_AGAIN_MS;
     memset(event, 0, sizeof(*event));
-    fold_next_due(entity->state, partition->resume_window_ms, &event->type, &event->deadline);
+    fold_next_due(entity->state, &partition->times, &event->type, &event->deadline);
+    if (event->type == EVENT_SUBSCRIPTION_LAPSING) {
+        if (event->deadline <= now_ms) /* it is too late to warn */
+            event->type = EVENT_SUBSCRIPTION_EXPIRED;
+        else if (event->deadline < again)
+            again = event->deadline;
+    }
     event->at_ms = now_ms;
     event->topic = xstrdup(entity->state->topic);
     event->callback = xstrdup(entity->state->callback);
-    entities_set_due(&partition->entities, entity, now_ms + DUE_AGAIN_MS);
+    entities_set_due(&partition->entities, entity, again);
     return true;
 }

@@ -3,6 +3,7 @@
 #define WEBSUB_CONSOLIDATOR_PARTITION_H
 
 #include "common/event.h"
+#include "common/notice.h"
 #include "consolidator/entities.h"
 #include "consolidator/fold.h"
 #include "consolidator/secrets.h"
@@ -10,15 +11,16 @@
 struct partition {
     int32_t number;
     struct entities entities;
-    int64_t resume_window_ms;
+    struct fold_times times;
     const struct keyring *keyring;
     int64_t *secrets;       /**< secrets_count of all subscriptions */
     int64_t folded;         /**< next events offset to fold, as of memory */
     int64_t progress_known; /**< as of the last progress record that was written */
+    struct notice notice;   /**< of the last event that was folded, if any */
 };
 
 /** `keyring` (borrowed; NULL: no keys) is what secrets are to be encrypted with. */
-struct partition *partition_new(int32_t number, int64_t resume_window_ms,
+struct partition *partition_new(int32_t number, const struct fold_times *times,
                                 const struct keyring *keyring);
 void partition_free(struct partition *partition);
 
@@ -35,8 +37,9 @@ typedef int (*partition_changed_fn)(void *context, const char *key, const char *
 
 /** What else an event leads to. */
 struct partition_effects {
-    bool topic_ended; /**< EVENT_TOPIC_ENDED is to be spread to all partitions */
-    bool denied;      /**< FOLD_DENIED: to be audited */
+    bool topic_ended;            /**< EVENT_TOPIC_ENDED is to be spread to all partitions */
+    bool denied;                 /**< FOLD_DENIED: to be audited */
+    const struct notice *notice; /**< what is to be told of it, or NULL; until the next event */
 };
 
 /**

@@ -74,6 +74,21 @@ static int spread_topic_ended(struct engine *engine, const struct event *deregis
     return 0;
 }
 
+static int produce_notice(struct engine *engine, const struct notice *notice, struct error *error)
+{
+    size_t length;
+    if (!config_wants_notice(engine->config, notice->type))
+        return 0;
+    char *value = notice_encode(notice, &length);
+    int32_t partition = id_partition(notice->subscription, strlen(notice->subscription),
+                                     engine->notices_partitions);
+    int result = produce(engine, engine->names->notices, partition, notice->subscription, value,
+                         length, error);
+    free(value);
+    counter_add(engine->metrics->notices, 1);
+    return result;
+}
+
 /** The hub let it pass because it had not seen yet whose the subscription is. */
 static void audit_denied(const struct engine *engine, const struct event *event)
 {
@@ -109,6 +124,8 @@ static int fold_message(struct engine *engine, const rd_kafka_message_t *message
     if (effects.denied)
         audit_denied(engine, &event);
     if (result >= 0 && effects.topic_ended && spread_topic_ended(engine, &event, error) != 0)
+        result = -1;
+    if (result >= 0 && effects.notice && produce_notice(engine, effects.notice, error) != 0)
         result = -1;
     counter_add(result > 0 ? engine->metrics->folded : engine->metrics->ignored, 1);
     log_debug(result > 0 ? "event.folded" : "event.ignored",

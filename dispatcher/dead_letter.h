@@ -4,6 +4,9 @@
  * next one. Only what Kafka has confirmed counts as written: a crash before that means that the
  * message is tried, and perhaps written, once more, with the same id.
  *
+ * Where notices of dead letters are wanted, one is written beside each that is news, and waited for
+ * likewise.
+ *
  * Key: the subscription's id. Value: the body. Headers: those of the message and
  * DEAD_LETTER_HEADER_… (common/message.h).
  *
@@ -35,6 +38,10 @@ struct dead_letter_contents {
     struct message *message;
     const char *reason; /**< NULL: it is a mark */
     unsigned failures;
+    bool is_news;      /**< given up for the first time: to be told of, with what follows */
+    const char *owner; /**< or NULL */
+    int64_t lease_end_ms;
+    int64_t base; /**< of the subscription's position (common/state.h) */
 };
 
 /**

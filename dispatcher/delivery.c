@@ -25,6 +25,7 @@
 #include "dispatcher/attempts.h"
 #include "dispatcher/dead_letter.h"
 #include "dispatcher/delivery_request.h"
+#include "dispatcher/delivery_trace.h"
 #include "dispatcher/loop_internal.h"
 #include "dispatcher/retry.h"
 
@@ -247,6 +248,10 @@ static bool bury(struct subscription *s, struct delivery *delivery, const char *
         .message = delivery->message,
         .reason = reason,
         .failures = s->failures,
+        .is_news = true,
+        .owner = s->owner,
+        .lease_end_ms = s->lease_end_ms,
+        .base = s->position.base,
     };
     delivery->letter = dead_letter_send(s->loop->dispatcher->dead_letters, s->loop, &contents,
                                         on_buried, delivery, &error);
@@ -341,6 +346,7 @@ static void on_result(struct http_exchange *exchange, const struct http_result *
     struct dispatcher_metrics *metrics = &s->loop->dispatcher->metrics;
     gauge_add(metrics->in_flight, -1);
     histogram_observe(metrics->delivery, result->duration_us);
+    delivery_trace_end(&delivery->request.trace, s, delivery->message, result);
     /* Items 40 to 42: 2xx is success whatever the body, 410 is the end, all else is failure. */
     if (result->outcome == HTTP_ANSWERED && result->status < 300) {
         on_success(s, delivery);

@@ -30,6 +30,7 @@ void delivery_request_begin(struct delivery_request *request, struct http_exchan
         .timeout_ms = s->loop->dispatcher->config.dispatcher.delivery_timeout,
         .keep_bytes = EXCERPT,
     };
+    request->trace.attempts = 0;
 }
 
 void delivery_request_sign(struct delivery_request *request, struct subscription *s,
@@ -38,7 +39,9 @@ void delivery_request_sign(struct delivery_request *request, struct subscription
     int count = 0;
     for (int i = 0; i < message->header_count; i++)
         add_header(request, &count, message->headers[i]);
-    add_header(request, &count, s->log->link_header);
+    if (delivery_trace_begin(&request->trace, s->loop->dispatcher->tracer, message))
+        request->headers[count - 1].data = request->trace.header; /* the message's is the last */
+    add_header(request, &count, message->link ? message->link : s->log->link_header);
     /* libcurl formats heads slowly: what need not be there is left out. */
     add_header(request, &count, "Accept:");
     if (message->body_length > EXPECT_ABOVE)

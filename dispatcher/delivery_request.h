@@ -4,12 +4,14 @@
 #ifndef WEBSUB_DISPATCHER_DELIVERY_REQUEST_H
 #define WEBSUB_DISPATCHER_DELIVERY_REQUEST_H
 
+#include "dispatcher/delivery_trace.h"
 #include "dispatcher/loop_internal.h"
 
 /** Header lines by reference: the list is made without allocation. */
 struct delivery_request {
     struct curl_slist headers[MESSAGE_HEADERS_MAX + 4];
     char signature[sizeof("X-Hub-Signature: ") + SIGNATURE_HEADER_SIZE];
+    struct delivery_trace trace;
 };
 
 /**

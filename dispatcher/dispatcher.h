@@ -4,8 +4,10 @@
  *   control thread    membership in the group, the shards and their subscriptions, offsets
  *   tail reader       one consumer: reads each message partition once, feeds the loops
  *   catch-up readers  read ranges again for subscriptions that fell behind the tail
+ *   fetcher           fetches topics that were pinged, and writes them as messages
  *   delivery loops    subscriptions, timers, HTTP; a subscription belongs to the loop of its
  *                     callback's origin, so that connections and per-host limits need no locks
+ *   notice sender     a consumer of its own; notices to the operator's webhook, if there is one
  *
  * Threads talk by mailbox (mailbox.h). Messages are shared by reference; everything else has one
  * owner.
@@ -22,6 +24,7 @@
 #include "common/kafka_admin.h"
 #include "common/keyring.h"
 #include "common/metrics.h"
+#include "common/tracer.h"
 #include "dispatcher/channel.h"
 #include "dispatcher/http_reason.h"
 #include "dispatcher/message.h"
@@ -29,15 +32,32 @@
 struct attempts;
 struct control;
 struct dead_letters;
+struct fetcher;
+struct notice_sender;
 struct status_reports;
 struct tail;
 struct catch_up;
 struct loop;
 
+/** What became of a fetch. */
+enum fetch_end {
+    FETCH_END_DISTRIBUTED,
+    FETCH_END_UNCHANGED,
+    FETCH_END_FAILED, /**< to be tried again */
+    FETCH_END_GIVEN_UP,
+    FETCH_END_COUNT
+};
+
 struct dispatcher_metrics {
     struct counter *delivered;
     struct counter *failed[HTTP_REASON_COUNT];
     struct counter *dead_letters;
+    struct counter *notices_sent;
+    struct counter *notices_given_up;
+    struct counter *notices_malformed;
+    struct counter *notices_not_taken; /**< attempts */
+    struct counter *notices_refused;   /**< by Kafka */
+    struct gauge *notices_failing;     /**< partitions */
     struct counter *attempts_dropped;
     struct counter *reports_written;
     struct counter *reports_failed;
@@ -58,6 +78,9 @@ struct dispatcher_metrics {
     struct gauge *catch_up_waiting;
     struct histogram *latency;  /**< from publication to confirmation */
     struct histogram *delivery; /**< one attempt */
+    struct counter *fetches[FETCH_END_COUNT];
+    struct gauge *fetching;
+    struct histogram *fetch_duration;
 };
 
 struct dispatcher {
@@ -74,13 +97,16 @@ struct dispatcher {
     struct event_writer *events;
     struct attempts *attempts;
     struct dead_letters *dead_letters;
+    struct notice_sender *notice_sender; /**< NULL: there is no webhook */
     struct status_reports *reports;
     struct dispatcher_metrics metrics;
+    struct tracer *tracer; /**< NULL: no tracing */
     atomic_int loop_count; /**< set once all are there */
     struct loop *loops[MAX_LOOPS];
     struct tail *tail;
     struct catch_up *catch_up;
     struct control *control;
+    struct fetcher *fetcher;
     /**
      * Monotonic ms until which this process is certainly a member of the group: deliveries start
      * only before that. Written by the control thread.

@@ -205,9 +205,47 @@ static void register_kafka(struct dispatcher *dispatcher, struct metrics *metric
                            read_catch_up_memory, dispatcher);
 }
 
+static void register_notices(struct dispatcher_metrics *m, struct metrics *metrics)
+{
+    m->notices_sent =
+        metrics_counter(metrics, "websub_dispatcher_webhook_notices_total",
+                        "Notices for the webhook, by what became of them", "outcome=\"taken\"");
+    m->notices_given_up = metrics_counter(metrics, "websub_dispatcher_webhook_notices_total", "",
+                                          "outcome=\"given_up\"");
+    m->notices_malformed = metrics_counter(metrics, "websub_dispatcher_webhook_notices_total", "",
+                                           "outcome=\"malformed\"");
+    m->notices_not_taken =
+        metrics_counter(metrics, "websub_dispatcher_webhook_failed_attempts_total",
+                        "Attempts to send a notice to the webhook that failed", NULL);
+    m->notices_failing =
+        metrics_gauge(metrics, "websub_dispatcher_webhook_failing_partitions",
+                      "Partitions of the notices topic whose next notice was not taken yet", NULL);
+    m->notices_refused = metrics_counter(metrics, "websub_dispatcher_notices_refused_total",
+                                         "Notices that Kafka refused", NULL);
+}
+
+static void register_fetches(struct dispatcher_metrics *m, struct metrics *metrics)
+{
+    static const char *const labels[FETCH_END_COUNT] = {
+        [FETCH_END_DISTRIBUTED] = "outcome=\"distributed\"",
+        [FETCH_END_UNCHANGED] = "outcome=\"unchanged\"",
+        [FETCH_END_FAILED] = "outcome=\"failed\"",
+        [FETCH_END_GIVEN_UP] = "outcome=\"given_up\"",
+    };
+    for (int i = 0; i < FETCH_END_COUNT; i++)
+        m->fetches[i] = metrics_counter(metrics, "websub_dispatcher_fetches_total",
+                                        "Fetches of pinged topics, by outcome", labels[i]);
+    m->fetching = metrics_gauge(metrics, "websub_dispatcher_fetching_topics",
+                                "Topics that are being fetched", NULL);
+    m->fetch_duration = metrics_histogram(metrics, "websub_dispatcher_fetch_duration_seconds",
+                                          "Duration of one fetch", NULL);
+}
+
 void dispatcher_metrics_register(struct dispatcher *dispatcher, struct metrics *metrics)
 {
     register_deliveries(&dispatcher->metrics, metrics);
+    register_fetches(&dispatcher->metrics, metrics);
     register_subscriptions(dispatcher, metrics);
     register_kafka(dispatcher, metrics);
+    register_notices(&dispatcher->metrics, metrics);
 }

@@ -16,6 +16,7 @@
 #include "common/log.h"
 #include "common/panic.h"
 #include "dispatcher/control_internal.h"
+#include "dispatcher/fetcher.h"
 
 /** The loops' part of a hand-over, while control waits for it. */
 struct shard_release {
@@ -71,6 +72,13 @@ void handover_release(struct control *control)
         loop_release(dispatcher->loops[i], &released->release);
 }
 
+static void drop_fetches(struct control *control, const rd_kafka_topic_partition_list_t *list)
+{
+    for (int i = 0; i < list->cnt; i++)
+        if (control_shard(control, list->elems[i].partition))
+            fetcher_drop_shard(control->dispatcher->fetcher, list->elems[i].partition);
+}
+
 static void drop_shards(struct control *control, const rd_kafka_topic_partition_list_t *list)
 {
     for (int i = 0; i < list->cnt; i++) {
@@ -93,6 +101,7 @@ void handover_begin(struct control *control, rd_kafka_topic_partition_list_t *li
     control->handover_drained = list->cnt == 0;
     control->handover_deadline_ms =
         clock_monotonic_ms() + control->dispatcher->config.dispatcher.shutdown_grace;
+    drop_fetches(control, list);
     if (list->cnt > 0)
         commits_collect_last(control, list, !lost);
     if (lost)
@@ -102,6 +111,8 @@ void handover_begin(struct control *control, rd_kafka_topic_partition_list_t *li
 /** Whether all that the shards' next owners should know is in Kafka. */
 static bool is_committed(struct control *control)
 {
+    if (fetcher_pending(control->dispatcher->fetcher) > 0)
+        return false; /* fetched content, an event about which follows */
     if (event_writer_pending(control->dispatcher->events) > 0)
         return false; /* positions of those that are ahead of the commit */
     for (int i = 0; i < control->handover->cnt; i++) {

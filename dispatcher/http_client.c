@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "common/panic.h"
 #include "common/url.h"
+#include "dispatcher/http_outcome.h"
 #include "dispatcher/http_socket.h"
 
 /* Nobody is interested in more of an answer; an endless one must cost neither time nor memory. */
@@ -45,6 +46,7 @@ struct http_client {
     X509_STORE *store; /* NULL before the first TLS connection */
     int64_t connect_timeout_ms;
     bool https_only;
+    const char *log_forbidden, *log_url;
     struct http_transfer *idle;
     struct http_sockets *sockets;
 };
@@ -67,30 +69,7 @@ static enum http_outcome outcome_of(const struct http_transfer *transfer, CURLco
     /* Of several addresses, what became of those that may be dialled counts. */
     if (transfer->verdict != ADDRESS_PERMITTED && !transfer->dialled)
         return transfer->verdict == ADDRESS_PORT_DENIED ? HTTP_FORBIDDEN_PORT : HTTP_FORBIDDEN;
-    switch (code) {
-    case CURLE_UNSUPPORTED_PROTOCOL: /* of the URL, or of the answer */
-        return was_connected(transfer) ? HTTP_BROKEN : HTTP_FORBIDDEN_URL;
-    case CURLE_LOGIN_DENIED:
-        return HTTP_FORBIDDEN_URL;
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_URL_MALFORMAT: /* a name that cannot be one */
-        return HTTP_DNS_FAILED;
-    case CURLE_COULDNT_CONNECT:
-        return HTTP_REFUSED;
-    case CURLE_OPERATION_TIMEDOUT:
-        return was_connected(transfer) ? HTTP_TIMED_OUT : HTTP_CONNECT_TIMED_OUT;
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CERTPROBLEM:
-    case CURLE_SSL_CIPHER:
-    case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_SSL_ISSUER_ERROR:
-    case CURLE_SSL_INVALIDCERTSTATUS:
-    case CURLE_SSL_CLIENTCERT:
-        return HTTP_TLS_FAILED;
-    default:
-        return HTTP_BROKEN;
-    }
+    return http_outcome_of_code(code, was_connected(transfer));
 }
 
 /** Only TLS offers HTTP/2. */
@@ -114,6 +93,9 @@ static void finish(struct http_transfer *transfer, CURLcode code)
     curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
     if (status == 429 || status == 503)
         curl_easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &retry_after);
+    char *redirect = NULL;
+    if (exchange->sink)
+        curl_easy_getinfo(transfer->easy, CURLINFO_REDIRECT_URL, &redirect);
     learn_protocol(transfer);
     transfer->keep[transfer->kept] = '\0';
     const struct http_result result = {
@@ -124,6 +106,7 @@ static void finish(struct http_transfer *transfer, CURLcode code)
         .received = transfer->received,
         .body = transfer->keep,
         .duration_us = clock_monotonic_us() - transfer->started_us,
+        .redirect = redirect,
     };
     curl_multi_remove_handle(client->multi, transfer->easy);
     exchange->transfer = NULL;
@@ -180,7 +163,8 @@ static void log_forbidden(const struct http_transfer *transfer, const struct soc
 {
     char text[ADDRESS_TEXT_SIZE];
     address_write(address, text);
-    log_info("callback.forbidden", LOG_URL("callback", transfer->exchange->url),
+    const struct http_client *client = transfer->client;
+    log_info(client->log_forbidden, LOG_URL(client->log_url, transfer->exchange->url),
              LOG_STR("address", text), LOG_INT("port", address_port(address)),
              LOG_STR("reason", address_guard_reason(transfer->verdict, address)));
 }
@@ -222,9 +206,11 @@ static CURLcode on_tls_context(CURL *easy, void *tls_context, void *context)
 /** A line of a head, of informational answers too, or of what follows a chunked body. */
 static size_t on_header_line(char *line, size_t size, size_t count, void *context)
 {
-    (void)line;
     struct http_transfer *transfer = context;
+    struct http_exchange *exchange = transfer->exchange;
     transfer->head_ended = size * count <= 2 || transfer->received > 0;
+    if (exchange->sink && !exchange->sink->head(exchange, line, size * count))
+        return 0;
     return size * count;
 }
 
@@ -237,6 +223,8 @@ static size_t on_body(char *data, size_t size, size_t count, void *context)
     memcpy(transfer->keep + transfer->kept, data, keep);
     transfer->kept += keep;
     transfer->received += length;
+    if (transfer->exchange->sink)
+        return transfer->exchange->sink->body(transfer->exchange, data, length) ? length : 0;
     return transfer->received > READ_LIMIT ? 0 : length;
 }
 
@@ -322,6 +310,8 @@ static void begin(struct http_exchange *exchange)
     curl_easy_setopt(transfer->easy, CURLOPT_URL, exchange->url);
     curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, exchange->headers);
     curl_easy_setopt(transfer->easy, CURLOPT_TIMEOUT_MS, (long)exchange->timeout_ms);
+    curl_easy_setopt(transfer->easy, CURLOPT_ACCEPT_ENCODING,
+                     exchange->sink ? "gzip, deflate" : NULL);
     /* Rather wait for a connection that is being made than make another: it may be shared. */
     curl_easy_setopt(transfer->easy, CURLOPT_PIPEWAIT,
                      (long)(url_is_https(exchange->url) && !host_is_serial(exchange->host)));
@@ -373,6 +363,8 @@ struct http_client *http_client_new(const struct http_client_options *options)
     client->trust = options->trust;
     client->https_only = options->https_only;
     client->connect_timeout_ms = options->connect_timeout_ms;
+    client->log_forbidden = options->log_forbidden;
+    client->log_url = options->log_url;
     client->timer = xcalloc(1, sizeof(*client->timer));
     uv_timer_init(client->loop, client->timer);
     client->timer->data = client;

@@ -26,13 +26,16 @@
 #include "dispatcher/host_limit.h"
 
 struct http_client;
+struct http_exchange;
 
 struct http_client_options {
     uv_loop_t *loop;
     const struct address_guard *guard;
     const struct trust *trust;
     int64_t connect_timeout_ms;
-    bool https_only; /**< other URLs end as HTTP_FORBIDDEN_URL */
+    bool https_only;           /**< other URLs end as HTTP_FORBIDDEN_URL */
+    const char *log_forbidden; /**< the log's event for a forbidden address */
+    const char *log_url;       /**< and its field for the URL */
 };
 
 /** What became of an exchange. */
@@ -58,6 +61,18 @@ struct http_result {
     size_t received;        /**< bytes of the answer's body that arrived */
     const char *body;       /**< the first keep_bytes of them, NUL-terminated: any bytes */
     int64_t duration_us;
+    const char *redirect; /**< where a 3xx leads, absolute; NULL: nowhere. Only with a sink */
+};
+
+/**
+ * For those who want more of an answer than its beginning. Both return false to break it off: the
+ * result is then not `complete`. Valid during the call; called while the exchange is under way.
+ */
+struct http_sink {
+    /** A line of the head of an answer, with its line end; heads of informational answers too. */
+    bool (*head)(struct http_exchange *exchange, const char *line, size_t length);
+    /** Some of the body, unpacked where it was compressed. */
+    bool (*body)(struct http_exchange *exchange, const char *data, size_t length);
 };
 
 /** One exchange; embedded by the caller, who keeps it, and all that it points to, until `done`. */
@@ -69,6 +84,7 @@ struct http_exchange {
     struct curl_slist *headers; /**< or NULL */
     int64_t timeout_ms;         /**< from when it is its turn */
     size_t keep_bytes;          /**< how much of the answer's body to keep, at most HTTP_KEEP_MAX */
+    const struct http_sink *sink; /**< or NULL: no more than a little of the body is read */
     void (*done)(struct http_exchange *exchange, const struct http_result *result);
     /* private */
     struct http_client *client;

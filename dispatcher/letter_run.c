@@ -256,6 +256,7 @@ static void on_result(struct http_exchange *exchange, const struct http_result *
     bool answered = result->outcome == HTTP_ANSWERED;
     gauge_add(s->loop->dispatcher->metrics.in_flight, -1);
     histogram_observe(s->loop->dispatcher->metrics.delivery, result->duration_us);
+    delivery_trace_end(&run->request.trace, s, run->message, result);
     if (answered && result->status < 300) {
         on_success(run);
     } else if (answered && result->status == 410) {

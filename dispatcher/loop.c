@@ -297,6 +297,8 @@ struct loop *loop_new(struct dispatcher *dispatcher, int index)
         .trust = dispatcher->trust,
         .connect_timeout_ms = dispatcher->config.dispatcher.connect_timeout,
         .https_only = dispatcher->config.security.require_https_callbacks,
+        .log_forbidden = "callback.forbidden",
+        .log_url = "callback",
     };
     loop->signer = signer_new();
     loop->http = http_client_new(&options);

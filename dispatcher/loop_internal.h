@@ -69,6 +69,7 @@ struct subscription {
     struct loop *loop;
     char *callback;
     struct host *host; /**< of the callback */
+    char *owner;       /**< kept only for notices of dead letters; else NULL */
     char *secret;      /**< or NULL */
     bool locked;       /**< it has a secret, but we cannot decrypt it: nothing is sent */
     size_t secret_length;
@@ -98,8 +99,7 @@ struct subscription {
     int open_deliveries; /**< not confirmed yet */
     unsigned failures;   /**< in a row */
     int64_t failing_since_ms;
-    /** Wall clock: its oldest message, if not in memory, was published then or later; 0: unknown.
-     */
+    /** Wall clock: its oldest message, if not in memory, is no older; 0: unknown */
     int64_t oldest_published_ms;
     uv_timer_t *retry; /**< while waiting to try again */
 
@@ -162,8 +162,7 @@ void subscription_pump(struct subscription *subscription);
 int64_t subscription_position(const struct subscription *subscription);
 /** The same, further on if all that follows up to the end of what was read is for others. */
 int64_t subscription_standing(const struct subscription *subscription);
-/** Wall clock ms: when its oldest unconfirmed message was published, as far as is known; 0:
- * unknown. */
+/** When its oldest unconfirmed message was published, wall clock ms; 0: not known. */
 int64_t subscription_oldest_published(const struct subscription *subscription);
 /** Wall clock ms; 0: it waits for no other attempt. */
 int64_t subscription_next_attempt(const struct subscription *subscription);

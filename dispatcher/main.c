@@ -1,4 +1,4 @@
-/* websub-dispatcher: HTTP out - verification of intent, denial notices, deliveries. */
+/* websub-dispatcher: HTTP out - verification of intent, denial notices, fetches, deliveries. */
 #include <curl/curl.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -13,7 +13,9 @@
 #include "dispatcher/control.h"
 #include "dispatcher/dead_letter.h"
 #include "dispatcher/dispatcher_metrics.h"
+#include "dispatcher/fetcher.h"
 #include "dispatcher/loop.h"
+#include "dispatcher/notice_sender.h"
 #include "dispatcher/status_reports.h"
 #include "dispatcher/tail.h"
 
@@ -38,6 +40,18 @@ static bool is_ready(void *context, const char **reason)
         return false;
     *reason = "taking over shards\n";
     return control_is_ready(front->dispatcher->control);
+}
+
+static void open_loops(struct dispatcher *dispatcher)
+{
+    int64_t wanted = dispatcher->config.dispatcher.loops;
+    if (wanted == 0)
+        wanted = sysconf(_SC_NPROCESSORS_ONLN);
+    if (wanted < 1 || wanted > MAX_LOOPS)
+        wanted = wanted < 1 ? 1 : MAX_LOOPS;
+    for (int i = 0; i < wanted; i++)
+        dispatcher->loops[i] = loop_new(dispatcher, i);
+    dispatcher->loop_count = (int)wanted;
 }
 
 static int open_dispatcher(struct dispatcher *dispatcher, struct error *error)
@@ -72,16 +86,14 @@ static int open_dispatcher(struct dispatcher *dispatcher, struct error *error)
     dispatcher->catch_up = catch_up_new(dispatcher, error);
     if (!dispatcher->catch_up)
         return -1;
-    int64_t wanted = config->dispatcher.loops;
-    if (wanted == 0)
-        wanted = sysconf(_SC_NPROCESSORS_ONLN);
-    if (wanted < 1 || wanted > MAX_LOOPS)
-        wanted = wanted < 1 ? 1 : MAX_LOOPS;
-    for (int i = 0; i < wanted; i++)
-        dispatcher->loops[i] = loop_new(dispatcher, i);
-    dispatcher->loop_count = (int)wanted;
+    open_loops(dispatcher);
+    dispatcher->fetcher = fetcher_new(dispatcher);
     dispatcher->control = control_new(dispatcher, error);
-    return dispatcher->control ? 0 : -1;
+    if (!dispatcher->control)
+        return -1;
+    if (config->notices.webhook_url[0])
+        dispatcher->notice_sender = notice_sender_new(dispatcher, error);
+    return config->notices.webhook_url[0] && !dispatcher->notice_sender ? -1 : 0;
 }
 
 /**
@@ -91,14 +103,18 @@ static int open_dispatcher(struct dispatcher *dispatcher, struct error *error)
  */
 static void close_dispatcher(struct dispatcher *dispatcher)
 {
+    notice_sender_stop(dispatcher->notice_sender);
     if (dispatcher->control)
         control_stop(dispatcher->control);
+    notice_sender_free(dispatcher->notice_sender);
     if (dispatcher->tail)
         tail_stop(dispatcher->tail);
     if (dispatcher->catch_up)
         catch_up_stop(dispatcher->catch_up);
     for (int i = 0; i < dispatcher->loop_count; i++)
         loop_stop(dispatcher->loops[i]);
+    if (dispatcher->fetcher)
+        fetcher_stop(dispatcher->fetcher);
     catch_up_free(dispatcher->catch_up);
     tail_free(dispatcher->tail);
     control_free(dispatcher->control);
@@ -106,6 +122,7 @@ static void close_dispatcher(struct dispatcher *dispatcher)
         kafka_producer_drain(dispatcher->producer, FLUSH_MS);
     for (int i = 0; i < dispatcher->loop_count; i++)
         loop_free(dispatcher->loops[i]);
+    fetcher_free(dispatcher->fetcher);
     dead_letters_free(dispatcher->dead_letters);
     attempts_free(dispatcher->attempts);
     status_reports_free(dispatcher->reports);
@@ -145,8 +162,8 @@ int main(int argc, char **argv)
     struct front front = {.dispatcher = &dispatcher};
     struct error error;
     int code = program_start(argc, argv, "websub-dispatcher",
-                             "verifies subscribers and delivers messages to them", check_config,
-                             &dispatcher.config);
+                             "verifies subscribers, fetches pinged topics, and delivers messages",
+                             check_config, &dispatcher.config);
     if (code >= 0)
         return code;
     address_guard_init(&dispatcher.guard, &dispatcher.config);
@@ -161,6 +178,8 @@ int main(int argc, char **argv)
     kafka_names_init(&dispatcher.names, &dispatcher.config);
     struct metrics *metrics = metrics_new();
     dispatcher_metrics_register(&dispatcher, metrics);
+    dispatcher.tracer = tracer_new(&dispatcher.config, "websub-dispatcher", metrics, &error);
+    ENSURE(dispatcher.tracer || error.code == ERROR_NONE); /* checked at the start */
     const struct health health = {"/dispatcher/actuator/health", metrics, is_ready, &front};
     struct http_server *server =
         health_server_new(&health, &dispatcher.config, dispatcher.config.dispatcher.listen_address,
@@ -178,6 +197,7 @@ int main(int argc, char **argv)
     }
     http_server_free(server);
     close_dispatcher(&dispatcher);
+    tracer_free(dispatcher.tracer);
     kafka_names_fini(&dispatcher.names);
     address_guard_fini(&dispatcher.guard);
     trust_free(dispatcher.trust);

@@ -16,8 +16,16 @@ static bool owns_shards(const struct control *control)
     return false;
 }
 
+/*
+ * A mock cluster cannot be asked, and nobody else would take our shards there. (Asking it anyway
+ * hangs librdkafka 2.0.2: what it refuses to send, it answers while it holds a lock of its own.)
+ */
 void membership_check(struct control *control)
 {
+    if (control->dispatcher->layout.is_mock) {
+        membership_on_checked(control, clock_monotonic_ms(), NULL);
+        return;
+    }
     char *member_id = owns_shards(control) ? rd_kafka_memberid(control->rk) : NULL;
     if (!member_id)
         return;

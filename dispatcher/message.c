@@ -10,6 +10,8 @@
 #include "common/kafka.h"
 #include "common/message.h"
 #include "common/panic.h"
+#include "common/url.h"
+#include "dispatcher/link.h"
 
 static const char default_type[] = "application/octet-stream";
 
@@ -50,12 +52,26 @@ static void add_line(struct buffer *lines, size_t *starts, int *count, const cha
     buffer_append(lines, "", 1);
 }
 
-struct message *message_from_kafka(const rd_kafka_message_t *record, struct memory_account *account,
-                                   struct error *error)
+/** Appends the canonical topic that the content names, and then the Link header line for it. */
+static void add_self(struct buffer *lines, const char *hub_url, struct text self)
+{
+    char *topic = xstrndup(self.value, self.length);
+    char *line = link_header(hub_url, topic);
+    buffer_append(lines, topic, self.length);
+    buffer_append(lines, "", 1);
+    buffer_append(lines, line, strlen(line) + 1);
+    free(line);
+    free(topic);
+}
+
+struct message *message_from_kafka(const rd_kafka_message_t *record, const char *hub_url,
+                                   struct memory_account *account, struct error *error)
 {
     struct text id = get_header(record, MESSAGE_HEADER_ID);
     struct text type = get_header(record, MESSAGE_HEADER_CONTENT_TYPE);
     struct text trace = get_header(record, MESSAGE_HEADER_TRACEPARENT);
+    struct text publisher_id = get_header(record, MESSAGE_HEADER_PUBLISHER_ID);
+    struct text self = get_header(record, MESSAGE_HEADER_SELF);
     if (!id.value || id.length == 0 || id.length > MAX_ID || !is_safe(id)) {
         error_set(error, ERROR_INVALID, false, "no proper message id");
         return NULL;
@@ -65,6 +81,10 @@ struct message *message_from_kafka(const rd_kafka_message_t *record, struct memo
         type = (struct text){default_type, strlen(default_type)};
     if (!is_safe(trace))
         trace = (struct text){0};
+    if (!is_safe(publisher_id))
+        publisher_id = (struct text){0};
+    if (self.length == 0 || self.length > TOPIC_MAX_LENGTH || !is_safe(self))
+        self = (struct text){0};
 
     int64_t published_at_ms = parse_number(get_header(record, MESSAGE_HEADER_PUBLISHED_AT));
     char seconds[24];
@@ -73,13 +93,18 @@ struct message *message_from_kafka(const rd_kafka_message_t *record, struct memo
     struct buffer lines = {0};
     size_t starts[MESSAGE_HEADERS_MAX];
     int count = 0;
-    buffer_reserve(&lines, type.length + trace.length + 2 * id.length + 128);
+    buffer_reserve(&lines, type.length + trace.length + publisher_id.length + 2 * id.length + 192);
     add_line(&lines, starts, &count, "Content-Type", type);
     add_line(&lines, starts, &count, "X-Hub-Message-Id", id);
     add_line(&lines, starts, &count, "webhook-id", id);
     add_line(&lines, starts, &count, "webhook-timestamp", (struct text){seconds, strlen(seconds)});
+    if (publisher_id.value)
+        add_line(&lines, starts, &count, "X-Hub-MessageId", publisher_id);
     if (trace.value)
         add_line(&lines, starts, &count, "traceparent", trace);
+    size_t self_at = lines.length;
+    if (self.value)
+        add_self(&lines, hub_url, self);
 
     size_t size = sizeof(struct message) + lines.length + record->len;
     struct message *message = xmalloc(size);
@@ -94,7 +119,13 @@ struct message *message_from_kafka(const rd_kafka_message_t *record, struct memo
     message->header_count = count;
     for (int i = 0; i < count; i++)
         message->headers[i] = message->bytes + starts[i];
+    if (self.value) {
+        message->self = message->bytes + self_at;
+        message->link = message->self + self.length + 1;
+    }
     message->id = message->headers[2] + strlen("webhook-id: ");
+    if (trace.value)
+        message->traceparent = message->headers[count - 1] + strlen("traceparent: ");
     message->body = message->bytes + lines.length;
     message->body_length = record->len;
     if (record->len > 0)
@@ -124,19 +155,9 @@ void message_take_letter(struct message *message, const rd_kafka_message_t *reco
         offset.value && is_from(record, origin_topic, origin_partition) ? parse_number(offset) : -1;
 }
 
-/* The order in which message_from_kafka makes the lines. */
-enum { LINE_CONTENT_TYPE = 0, LINE_TRACEPARENT = 4 };
-
 const char *message_content_type(const struct message *message)
 {
-    return message->headers[LINE_CONTENT_TYPE] + strlen("Content-Type: ");
-}
-
-const char *message_traceparent(const struct message *message)
-{
-    if (message->header_count <= LINE_TRACEPARENT)
-        return NULL;
-    return message->headers[LINE_TRACEPARENT] + strlen("traceparent: ");
+    return message->headers[0] + strlen("Content-Type: ");
 }
 
 struct message *message_hold(struct message *message)

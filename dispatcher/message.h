@@ -15,7 +15,7 @@
 #include "common/id.h"
 #include "dispatcher/memory.h"
 
-#define MESSAGE_HEADERS_MAX 5
+#define MESSAGE_HEADERS_MAX 6
 
 /** What a record of the dead letters topic has besides its message. */
 struct letter {
@@ -35,6 +35,9 @@ struct message {
     /** Header lines that are the same for all deliveries of it ("Content-Type: ..."), made once. */
     const char *headers[MESSAGE_HEADERS_MAX];
     int header_count;
+    const char *traceparent; /**< of `headers`, without the name; NULL: the publisher sent none */
+    const char *self; /**< canonical topic that the content names; NULL: none, or the topic */
+    const char *link; /**< the Link header line that says so, or NULL */
     const char *body;
     size_t body_length;
     size_t cost;
@@ -43,17 +46,16 @@ struct message {
 
 /**
  * Copies what is needed out of a consumed message, so that it does not hold on to the whole fetched
- * batch.
+ * batch. `hub_url` is what Link headers name.
  * @returns one reference, or NULL when the record is no message of ours (ERROR_INVALID).
  */
-struct message *message_from_kafka(const rd_kafka_message_t *record, struct memory_account *account,
-                                   struct error *error);
+struct message *message_from_kafka(const rd_kafka_message_t *record, const char *hub_url,
+                                   struct memory_account *account, struct error *error);
 /** After message_from_kafka, before it is shared: what makes it a dead letter of a message in that
  * partition. */
 void message_take_letter(struct message *message, const rd_kafka_message_t *record,
                          const char *origin_topic, int32_t origin_partition);
-/** Without the name of the header; NULL: the publisher sent none. */
-const char *message_traceparent(const struct message *message);
+/** Without the name of the header. */
 const char *message_content_type(const struct message *message);
 
 struct message *message_hold(struct message *message);

@@ -13,6 +13,7 @@ enum { POLL_MS = 5, NUDGE_MS = 1000, PATIENCE_MS = 5000, BATCH = 512 };
 struct range_reader {
     rd_kafka_t *rk;
     rd_kafka_queue_t *queue;
+    const struct config *config;
     struct memory_account *account;
     const atomic_bool *stopping;
     struct counter *malformed;
@@ -35,6 +36,7 @@ struct range_reader *range_reader_new(const struct config *config, struct memory
         {NULL, NULL},
     };
     struct range_reader *reader = xcalloc(1, sizeof(*reader));
+    reader->config = config;
     reader->account = account;
     reader->stopping = stopping;
     reader->malformed = malformed;
@@ -123,7 +125,8 @@ static void take_message(struct reading *reading, const rd_kafka_message_t *reco
     struct error error;
     if (record->key_len != strlen(topic) || memcmp(record->key, topic, record->key_len) != 0)
         return;
-    struct message *message = message_from_kafka(record, reading->reader->account, &error);
+    struct message *message = message_from_kafka(record, reading->reader->config->hub.public_url,
+                                                 reading->reader->account, &error);
     if (!message) {
         counter_add(reading->reader->malformed, 1);
         log_warning("message.malformed",

@@ -11,7 +11,7 @@
 
 struct range_reader;
 
-/** `stopping` ends a read early; messages are charged to `account`. */
+/** `config` must outlive it. `stopping` ends a read early; messages are charged to `account`. */
 struct range_reader *range_reader_new(const struct config *config, struct memory_account *account,
                                       const atomic_bool *stopping, struct counter *malformed,
                                       struct error *error);

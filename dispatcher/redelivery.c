@@ -289,6 +289,7 @@ static void on_result(struct http_exchange *exchange, const struct http_result *
     bool answered = result->outcome == HTTP_ANSWERED;
     gauge_add(s->loop->dispatcher->metrics.in_flight, -1);
     histogram_observe(s->loop->dispatcher->metrics.delivery, result->duration_us);
+    delivery_trace_end(&open->request.trace, s, open->message, result);
     ENSURE(entry); /* or it had been cancelled */
     if (answered && result->status < 300) {
         on_success(s, open);

@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "common/panic.h"
 #include "common/url.h"
+#include "dispatcher/fetcher.h"
 #include "dispatcher/loop.h"
 
 /** A subscription of the shard: kept small, since there may be very many. */
@@ -163,7 +164,10 @@ void shard_take_record(struct shard *shard, struct dispatcher *dispatcher,
     const size_t prefix = strlen("subscription:");
     if (record->kind == STATE_PROGRESS && !record->tombstone)
         shard->folded = record->value.progress;
-    if (record->kind != STATE_SUBSCRIPTION || shard->phase == SHARD_REVOKED)
+    if (shard->phase == SHARD_REVOKED)
+        return;
+    fetcher_take_record(dispatcher->fetcher, shard->number, key, key_length, record);
+    if (record->kind != STATE_SUBSCRIPTION)
         return;
     if (record->tombstone) {
         if (key_length == prefix + ID_HEX_SIZE - 1)
@@ -219,6 +223,7 @@ void shard_go_live(struct shard *shard, struct dispatcher *dispatcher, struct ch
     /* The first of a channel says where it is read from: one that is at the tail, if possible. */
     hand_over(shard, dispatcher, channels, false);
     hand_over(shard, dispatcher, channels, true);
+    fetcher_open_shard(dispatcher->fetcher, shard->number);
     log_info("dispatcher.shard_live", LOG_INT("shard", shard->number),
              LOG_INT("subscriptions", HASH_COUNT(shard->members)));
 }

@@ -310,8 +310,6 @@ static int take_members(const struct request *request, rd_kafka_event_t *event, 
             rd_kafka_event_DescribeConsumerGroups_result(event), &count);
     const rd_kafka_error_t *problem =
         count == 1 ? rd_kafka_ConsumerGroupDescription_error(groups[0]) : NULL;
-    if (problem && rd_kafka_error_code(problem) == RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE)
-        return 0; /* an embedded broker: there is nobody to lose a shard to */
     if (problem)
         return kafka_error(error, rd_kafka_error_code(problem), "members of the group");
     size_t members = count == 1 ? rd_kafka_ConsumerGroupDescription_member_count(groups[0]) : 0;

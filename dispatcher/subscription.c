@@ -237,9 +237,20 @@ static void take_secret(struct subscription *s, const struct stored_secret *secr
                     LOG_STR("reason", error.message));
 }
 
+/** Thousands of names that nobody asks for are not kept. */
+static void take_owner(struct subscription *s, struct subscription_state *state)
+{
+    if (!config_wants_notice(&s->loop->dispatcher->config, NOTICE_DEAD_LETTERED))
+        return;
+    free(s->owner);
+    s->owner = state->owner;
+    state->owner = NULL;
+}
+
 static void take_details(struct subscription *s, struct subscription_state *state)
 {
     take_secret(s, &state->secret);
+    take_owner(s, state);
     const struct config *config = &s->loop->dispatcher->config;
     s->method = state->method >= 0 ? (enum signature_method)state->method
                                    : config->dispatcher.signature_method;
@@ -337,6 +348,7 @@ void subscription_free(struct subscription *s)
     gauge_add(loop->dispatcher->metrics.subscriptions, -1);
     host_release(s->host);
     free(s->callback);
+    free(s->owner);
     secret_free(s->secret);
     free(s);
 }

@@ -75,7 +75,8 @@ static void take_record(struct tail *tail, const rd_kafka_message_t *record)
     HASH_FIND(hh, partition->routes, record->key, record->key_len, route);
     if (!route)
         return;
-    struct message *message = message_from_kafka(record, &partition->partition->account, &error);
+    struct message *message = message_from_kafka(record, tail->dispatcher->config.hub.public_url,
+                                                 &partition->partition->account, &error);
     if (message) {
         tail->fed[tail->fed_count++] = (struct tail_fed){route, message};
         return;

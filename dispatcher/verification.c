@@ -13,13 +13,11 @@
  * before the request, and again while the answer takes long; a later look-up replaces the earlier
  * one only when, a full round of the event loop after it came back, there still is no answer.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/clock.h"
 #include "common/container.h"
-#include "common/form.h"
 #include "common/id.h"
 #include "common/kafka_offsets.h"
 #include "common/log.h"
@@ -28,25 +26,25 @@
 #include "dispatcher/attempts.h"
 #include "dispatcher/loop_internal.h"
 #include "dispatcher/retry.h"
+#include "dispatcher/verification_url.h"
 
 enum { LOOK_UP_MS = 5000, LOOK_UP_AGAIN_MS = 250, CHALLENGE_CHARACTERS = 32 };
 
 /* Tries of network errors and 5xx are spread over about half a minute. */
 static const struct retry_policy retry_policy = {1000, 16000};
 
-enum job_kind { JOB_SUBSCRIBE, JOB_UNSUBSCRIBE, JOB_DENY };
-
 struct job {
     struct http_exchange exchange;
     struct loop *loop;
     char id[ID_HEX_SIZE];
     int32_t shard;
-    enum job_kind kind;
+    enum verification_mode kind;
     char request_id[ID_UUID_SIZE];
     char *topic;
     char *callback;
     struct host *host;
     char *reason;
+    char *verify_token;
     int64_t lease_seconds;
     struct message_partition *partition;
     int64_t start;     /* offset of the first message for a new subscription */
@@ -67,8 +65,6 @@ struct job {
     UT_hash_handle hh;
 };
 
-static const char *const modes[] = {"subscribe", "unsubscribe", "denied"};
-
 /* --- ending --- */
 
 static void on_timer_closed(uv_handle_t *handle)
@@ -78,6 +74,7 @@ static void on_timer_closed(uv_handle_t *handle)
     free(job->topic);
     free(job->callback);
     free(job->reason);
+    free(job->verify_token);
     free(job);
 }
 
@@ -99,11 +96,12 @@ static void end_job(struct job *job)
 
 static enum event_type result_event(const struct job *job, bool verified)
 {
-    if (job->kind == JOB_DENY)
+    if (job->kind == VERIFY_DENIED)
         return job->request_id[0] ? EVENT_SUBSCRIPTION_REFUSED : EVENT_SUBSCRIPTION_DENIED;
     if (!verified)
         return EVENT_SUBSCRIPTION_REFUSED;
-    return job->kind == JOB_SUBSCRIBE ? EVENT_SUBSCRIPTION_VERIFIED : EVENT_UNSUBSCRIPTION_VERIFIED;
+    return job->kind == VERIFY_SUBSCRIBE ? EVENT_SUBSCRIPTION_VERIFIED
+                                         : EVENT_UNSUBSCRIPTION_VERIFIED;
 }
 
 static void retry_later(struct job *job);
@@ -171,7 +169,7 @@ static bool is_confirmed(const struct job *job, const struct http_result *result
     if (result->outcome != HTTP_ANSWERED || result->status < 200 || result->status >= 300)
         return false;
     /* Item 31: the body is exactly the challenge. Nobody answers a denial notice with anything. */
-    return job->kind == JOB_DENY ||
+    return job->kind == VERIFY_DENIED ||
            (result->complete && result->received == CHALLENGE_CHARACTERS &&
             memcmp(result->body, job->challenge, CHALLENGE_CHARACTERS) == 0);
 }
@@ -223,23 +221,19 @@ static void on_answer(struct http_exchange *exchange, const struct http_result *
 
 static void make_url(struct job *job)
 {
-    struct buffer parameters = {0};
-    form_append(&parameters, "hub.mode", modes[job->kind]);
-    form_append(&parameters, "hub.topic", job->topic);
-    if (job->kind == JOB_DENY) {
-        form_append(&parameters, "hub.reason", job->reason ? job->reason : "ended by the hub");
-    } else {
+    if (job->kind != VERIFY_DENIED)
         id_random_text(job->challenge, CHALLENGE_CHARACTERS);
-        form_append(&parameters, "hub.challenge", job->challenge);
-    }
-    if (job->kind == JOB_SUBSCRIBE) {
-        char seconds[24];
-        snprintf(seconds, sizeof(seconds), "%lld", (long long)job->lease_seconds);
-        form_append(&parameters, "hub.lease_seconds", seconds);
-    }
-    buffer_clear(&job->url);
-    url_append_query(&job->url, job->callback, parameters.data);
-    buffer_fini(&parameters);
+    const struct verification verification = {
+        .mode = job->kind,
+        .topic = job->topic,
+        .callback = job->callback,
+        .challenge = job->challenge,
+        .reason = job->reason,
+        .verify_token = job->verify_token,
+        .lease_seconds = job->lease_seconds,
+        .mosip = job->loop->dispatcher->config.compat.mosip,
+    };
+    verification_url(&job->url, &verification);
 }
 
 static void on_look_up_due(uv_timer_t *timer);
@@ -258,7 +252,7 @@ static void send_request(struct job *job)
     job->sent_at_ms = clock_wall_ms();
     job->candidate = -1;
     job->sending = true;
-    if (job->kind == JOB_SUBSCRIBE)
+    if (job->kind == VERIFY_SUBSCRIBE)
         uv_timer_start(&job->timer, on_look_up_due, LOOK_UP_AGAIN_MS, LOOK_UP_AGAIN_MS);
     http_client_start(job->loop->http, &job->exchange);
 }
@@ -318,7 +312,7 @@ static void begin(struct job *job)
 {
     if (job->looking_up)
         retry_later(job);
-    else if (job->kind == JOB_SUBSCRIBE)
+    else if (job->kind == VERIFY_SUBSCRIBE)
         start_look_up(job);
     else
         send_request(job);
@@ -335,14 +329,15 @@ static struct job *job_new(struct loop *loop, int32_t shard, const struct subscr
     job->topic = xstrdup(state->topic);
     job->callback = xstrdup(state->callback);
     if (state->status == SUBSCRIPTION_ENDING) {
-        job->kind = JOB_DENY;
+        job->kind = VERIFY_DENIED;
         job->reason = xstrdup_or_null(state->reason);
     } else {
         const struct pending_request *request = &state->pending[0];
-        job->kind = request->denial        ? JOB_DENY
-                    : request->unsubscribe ? JOB_UNSUBSCRIBE
-                                           : JOB_SUBSCRIBE;
+        job->kind = request->denial        ? VERIFY_DENIED
+                    : request->unsubscribe ? VERIFY_UNSUBSCRIBE
+                                           : VERIFY_SUBSCRIBE;
         job->reason = xstrdup_or_null(request->denial);
+        job->verify_token = xstrdup_or_null(request->verify_token);
         memcpy(job->request_id, request->request_id, sizeof(job->request_id));
         job->lease_seconds = request->lease_seconds;
         job->hurry = state->pending_count > 1;

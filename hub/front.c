@@ -85,7 +85,7 @@ static int open_questions(struct hub *hub, struct error *error)
     if (!hub->status_reader)
         return -1;
     hub->lag = lag_new(&hub->config, &hub->names, &hub->layout, hub->catalog, hub->view, hub->fleet,
-                       error);
+                       hub->metrics.behind, error);
     return hub->lag ? 0 : -1;
 }
 
@@ -184,7 +184,9 @@ struct front *front_new(struct config *config, bool (*stop_requested)(void), str
     hub_metrics_register(&hub->metrics, front->metrics);
     kafka_names_init(&hub->names, &hub->config);
     front->health = (struct health){"/hub/actuator/health", front->metrics, is_ready, front};
-    front->server = listen_for_requests(front, error);
+    hub->tracer = tracer_new(&hub->config, "websub-hub", front->metrics, error);
+    bool traced = hub->tracer || error->code == ERROR_NONE;
+    front->server = traced ? listen_for_requests(front, error) : NULL;
     if (!front->server || open_hub(hub, stop_requested, error) != 0) {
         front_free(front);
         return NULL;
@@ -212,6 +214,7 @@ void front_free(struct front *front)
     if (atomic_exchange(&front->open, false))
         http_server_quiesce(front->server);
     close_hub(&front->hub, front->server);
+    tracer_free(front->hub.tracer);
     kafka_names_fini(&front->hub.names);
     metrics_free(front->metrics);
     keyring_free(front->hub.keyring);

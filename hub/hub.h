@@ -11,6 +11,7 @@
 #include "common/kafka_producer.h"
 #include "common/keyring.h"
 #include "common/metrics.h"
+#include "common/tracer.h"
 #include "hub/auth/authenticator.h"
 #include "hub/authorisation.h"
 #include "hub/catalog.h"
@@ -43,6 +44,7 @@ struct hub_metrics {
     struct counter *published_bytes;
     struct histogram *publish_seconds;
     struct counter *malformed_reports;
+    struct gauge *behind;
     struct authenticator_metrics authentications;
 };
 
@@ -70,6 +72,7 @@ struct hub {
     struct policy *policy;                           /**< NULL: there is none */
     struct rate_limit *rate_limits[OPERATION_OTHER]; /**< NULL: no limit */
     struct hub_metrics metrics;
+    struct tracer *tracer; /**< NULL: no tracing */
 };
 
 #endif

@@ -43,6 +43,8 @@ void hub_metrics_register(struct hub_metrics *m, struct metrics *metrics)
                                         "State records that could not be read", NULL);
     m->malformed_reports = metrics_counter(metrics, "websub_hub_malformed_reports_total",
                                            "Reports of dispatchers that could not be read", NULL);
+    m->behind = metrics_gauge(metrics, "websub_hub_subscriptions_behind",
+                              "Subscriptions that lack a message that is 10 s old or older", NULL);
     m->published_bytes = metrics_counter(metrics, "websub_hub_published_bytes_total",
                                          "Bytes of accepted messages", NULL);
     m->publish_seconds = metrics_histogram(metrics, "websub_hub_publish_duration_seconds",

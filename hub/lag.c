@@ -17,6 +17,7 @@ struct lag {
     struct catalog *catalog;
     struct view *view;
     struct fleet *fleet;
+    struct gauge *behind;
     int64_t stale_ms;
     struct lag_table *table;
     struct lag_poll *poll;
@@ -77,6 +78,7 @@ static void want_topics(struct lag *lag)
 
 struct sweep {
     struct lag *lag;
+    int64_t now_ms, now_wall_ms;
     struct lag_summary summary;
 };
 
@@ -86,7 +88,7 @@ static void sweep_subscription(void *context, const struct catalog_sight *sight)
     struct lag_figure figure;
     if (!sight->verified)
         return;
-    measure(sweep->lag, sight, &figure);
+    lag_table_measure(sweep->lag->table, sight, sweep->now_ms, sweep->now_wall_ms, &figure);
     lag_summary_add(&sweep->summary, sight, &figure);
 }
 
@@ -97,9 +99,15 @@ static void look(struct lag *lag)
     want_topics(lag);
     catalog_look(lag->catalog, want_subscription, lag);
     lag_table_end(lag->table);
+    bool is_first = lag->polled_ms == 0;
     if (lag_poll_run(lag->poll))
         lag->polled_ms = clock_monotonic_ms();
+    if (is_first) /* from here on it is known what was published */
+        growth_rate(&lag->published, lag_table_growth(lag->table), lag->polled_ms);
+    sweep.now_ms = clock_monotonic_ms();
+    sweep.now_wall_ms = clock_wall_ms();
     catalog_look(lag->catalog, sweep_subscription, &sweep);
+    gauge_set(lag->behind, (int64_t)sweep.summary.behind);
     pthread_mutex_lock(&lag->lock);
     lag->summary = sweep.summary;
     pthread_mutex_unlock(&lag->lock);
@@ -173,7 +181,7 @@ static void init_lock(struct lag *lag)
 
 struct lag *lag_new(const struct config *config, const struct kafka_names *names,
                     const struct kafka_layout *layout, struct catalog *catalog, struct view *view,
-                    struct fleet *fleet, struct error *error)
+                    struct fleet *fleet, struct gauge *behind, struct error *error)
 {
     struct lag *lag = xcalloc(1, sizeof(*lag));
     lag->config = config;
@@ -182,6 +190,7 @@ struct lag *lag_new(const struct config *config, const struct kafka_names *names
     lag->catalog = catalog;
     lag->view = view;
     lag->fleet = fleet;
+    lag->behind = behind;
     lag->stale_ms = STALE_INTERVALS * config->hub.lag_interval;
     if (lag->stale_ms < STALE_MIN_MS)
         lag->stale_ms = STALE_MIN_MS;

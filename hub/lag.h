@@ -16,10 +16,11 @@
 
 struct lag;
 
-/** Tells the catalog from now on how far behind its subscriptions are. Everything is borrowed. */
+/** Tells the catalog from now on how far behind its subscriptions are, and `behind` how many are.
+ * Everything is borrowed. */
 struct lag *lag_new(const struct config *config, const struct kafka_names *names,
                     const struct kafka_layout *layout, struct catalog *catalog, struct view *view,
-                    struct fleet *fleet, struct error *error);
+                    struct fleet *fleet, struct gauge *behind, struct error *error);
 /** Blocks until the thread has ended, some seconds at most. NULL is fine. */
 void lag_free(struct lag *lag);
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/container.h"
+#include "common/intent_mode.h"
 #include "common/log.h"
 #include "common/panic.h"
 #include "common/url.h"
@@ -247,12 +248,13 @@ static void on_position(struct position_question *question, const struct error *
 /* --- who asks --- */
 
 /** Whether the signature is that of the subscription with this reading of the topic. */
-static bool is_subscribers(struct missed *missed, const char *topic, const char *signature)
+static bool is_subscribers(struct missed *missed, const char *topic, const char *given,
+                           const char *signature)
 {
     const struct hub *hub = missed->request->hub;
     struct catalog_subscription subscription;
     struct error error;
-    char *callback = xstrdup(missed->query.callback), *normal = xstrdup(topic), *secret = NULL;
+    char *callback = xstrdup(given), *normal = xstrdup(topic), *secret = NULL;
     url_normalize(callback);
     url_normalize(normal);
     id_subscription(normal, callback, missed->question.id);
@@ -271,15 +273,29 @@ static bool is_subscribers(struct missed *missed, const char *topic, const char 
     return right;
 }
 
-static bool authenticate(struct missed *missed, const char *signature)
+/** `callback` as the subscription has it: MOSIP's clients may ask without its intentMode. */
+static bool finds_subscription(struct missed *missed, const char *callback, const char *signature)
 {
-    for (size_t i = 0; i < missed->query.topic_count; i++) {
-        missed->request->topic = missed->query.topics[i];
-        if (is_subscribers(missed, missed->query.topics[i], signature))
+    const struct topic_readings *topics = &missed->query.topics;
+    for (size_t i = 0; i < topics->count; i++) {
+        missed->request->topic = topics->topics[i];
+        if (is_subscribers(missed, topics->topics[i], callback, signature))
             return true;
     }
-    missed->request->topic = missed->query.topics[0];
+    missed->request->topic = topics->topics[0];
     return false;
+}
+
+static bool authenticate(struct missed *missed, const char *signature)
+{
+    if (finds_subscription(missed, missed->query.callback, signature))
+        return true;
+    if (!missed->request->hub->config.compat.mosip)
+        return false;
+    char *callback = intent_mode_to_subscribe(missed->query.callback);
+    bool found = finds_subscription(missed, callback, signature);
+    free(callback);
+    return found;
 }
 
 static void start(struct missed *missed)

@@ -1,6 +1,5 @@
 #include "hub/missed_query.h"
 
-#include <curl/curl.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,44 +39,13 @@ static const char *take(const struct form *form, const char *name, bool required
 
 /* --- topic --- */
 
-/** Adds a reading that is a topic and new. Takes `topic` over; NULL is fine. */
-static void add_reading(struct missed_query *query, char *topic, struct error *error)
+static int take_topic(struct missed_query *query, const struct form *form, const char *text,
+                      struct error *error)
 {
-    bool known = false;
-    for (size_t i = 0; topic && i < query->topic_count; i++)
-        known = known || strcmp(query->topics[i], topic) == 0;
-    if (topic && !known && topic_check(topic, error) == 0)
-        query->topics[query->topic_count++] = topic;
-    else
-        free(topic);
-}
-
-/** The topic with its percent-encoding taken off once more; '+' stays. NULL when it has none. */
-static char *decode_again(const char *topic)
-{
-    int length;
-    char *decoded = curl_easy_unescape(NULL, topic, 0, &length);
-    char *copy = NULL;
-    if (decoded && strlen(decoded) == (size_t)length)
-        copy = xstrdup(decoded);
-    curl_free(decoded);
-    return copy;
-}
-
-static int take_topic(struct missed_query *query, const struct form *literal,
-                      const struct form *blanks, struct error *error)
-{
-    const char *topic = take(literal, "topic", true, error);
-    struct error problem;
-    if (!topic)
+    if (!take(form, "topic", true, error))
         return -1;
-    add_reading(query, xstrdup(topic), &problem);
-    add_reading(query, xstrdup(form_get(blanks, "topic")), &problem);
-    for (size_t i = 0, given = query->topic_count; i < given; i++)
-        add_reading(query, decode_again(query->topics[i]), &(struct error){0});
-    if (query->topic_count > 0)
+    if (topic_readings_init(&query->topics, text, "topic", error) == 0)
         return 0;
-    *error = problem;
     return error_prefix(error, "topic");
 }
 
@@ -135,38 +103,17 @@ static int take_page(struct missed_query *query, const struct form *form, struct
     return 0;
 }
 
-/** The query as a form in which '+' is no blank. */
-static int parse_literal(struct form *form, const char *text, struct error *error)
-{
-    struct buffer escaped = {0};
-    for (const char *at = text; *at;) {
-        size_t length = strcspn(at, "+");
-        buffer_append(&escaped, at, length);
-        at += length;
-        if (*at == '+') {
-            buffer_append_string(&escaped, "%2B");
-            at++;
-        }
-    }
-    int result = form_parse(form, escaped.data ? escaped.data : "", escaped.length, error);
-    buffer_fini(&escaped);
-    return result;
-}
-
 int missed_query_parse(struct missed_query *query, const char *text, struct error *error)
 {
-    struct form literal = {0}, blanks = {0};
+    struct form form = {0};
     memset(query, 0, sizeof(*query));
     memset(error, 0, sizeof(*error));
     int result = -1;
-    if (parse_literal(&literal, text, error) == 0 &&
-        form_parse(&blanks, text, strlen(text), error) == 0 &&
-        take_topic(query, &literal, &blanks, error) == 0 &&
-        take_callback(query, &literal, error) == 0 && take_timestamp(query, &literal, error) == 0 &&
-        take_page(query, &literal, error) == 0)
+    if (form_parse_literal(&form, text, strlen(text), error) == 0 &&
+        take_topic(query, &form, text, error) == 0 && take_callback(query, &form, error) == 0 &&
+        take_timestamp(query, &form, error) == 0 && take_page(query, &form, error) == 0)
         result = 0;
-    form_fini(&literal);
-    form_fini(&blanks);
+    form_fini(&form);
     if (result != 0)
         missed_query_fini(query);
     return result;
@@ -174,8 +121,7 @@ int missed_query_parse(struct missed_query *query, const char *text, struct erro
 
 void missed_query_fini(struct missed_query *query)
 {
-    for (size_t i = 0; i < query->topic_count; i++)
-        free(query->topics[i]);
+    topic_readings_fini(&query->topics);
     free(query->callback);
     free(query->timestamp);
     free(query->page_index);

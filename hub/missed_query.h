@@ -3,10 +3,6 @@
  *
  * The signature is the base64 of HMAC-SHA256 over topic, callback, timestamp, pageindex and, if it
  * is there and not empty, messageCount, one after the other, each as the client means it: decoded.
- *
- * How often the topic was percent-encoded is not certain (MOSIP's client does it twice), nor
- * whether a '+' is one or a blank. So there are several readings; which is meant, the signature
- * tells.
  */
 #ifndef WEBSUB_HUB_MISSED_QUERY_H
 #define WEBSUB_HUB_MISSED_QUERY_H
@@ -16,18 +12,16 @@
 #include <stdint.h>
 
 #include "common/error.h"
+#include "hub/topic_readings.h"
 
-#define MISSED_READINGS      4
 #define MISSED_DEFAULT_COUNT 10
 #define MISSED_MAX_COUNT     1000
 
 /** Strings are owned. */
 struct missed_query {
-    char *topics[MISSED_READINGS]; /**< readings, all different, the literal one first; valid topics
-                                    */
-    size_t topic_count;
-    char *callback;  /**< a valid callback */
-    char *timestamp; /**< what follows is as it was sent, for the signature */
+    struct topic_readings topics; /**< which of them is meant, the signature tells */
+    char *callback;               /**< a valid callback */
+    char *timestamp;              /**< what follows is as it was sent, for the signature */
     char *page_index;
     char *message_count; /**< or NULL */
     int64_t since_ms;

@@ -11,6 +11,7 @@
 #include "common/panic.h"
 #include "common/url.h"
 #include "hub/admission.h"
+#include "hub/compat.h"
 
 static const char form_type[] = "application/x-www-form-urlencoded";
 static const char accepted_body[] = "hub.mode=accepted";
@@ -19,7 +20,9 @@ static void request_free(void *context)
 {
     struct operation_request *request = context;
     form_fini(&request->parameters);
+    topic_readings_fini(&request->readings);
     identity_unref(request->identity);
+    free(request->ping);
     free(request);
 }
 
@@ -32,6 +35,8 @@ struct operation_request *operation_request_new(struct hub *hub, struct http_req
     request->started_us = clock_monotonic_us();
     request->content_type = http_request_header(http, "Content-Type");
     request->traceparent = http_request_header(http, "traceparent");
+    request->publisher_id = http_request_header(http, "X-Hub-MessageId");
+    request->from_ballerina = http_request_header(http, "x-ballerina-publisher") != NULL;
     http_request_set_context(http, request, request_free);
     return request;
 }
@@ -41,7 +46,14 @@ struct operation_request *operation_request_new(struct hub *hub, struct http_req
 void operation_accept(struct operation_request *request, unsigned status)
 {
     counter_add(request->hub->metrics.accepted[request->operation], 1);
+    status = compat_accepted_status(&request->hub->config, request->operation, status);
     http_respond(request->http, status, form_type, accepted_body, strlen(accepted_body));
+}
+
+void operation_accept_silently(struct operation_request *request)
+{
+    counter_add(request->hub->metrics.accepted[request->operation], 1);
+    http_respond(request->http, 204, NULL, "", 0);
 }
 
 void operation_respond_denied(struct http_request *http, unsigned status, const char *reason)
@@ -50,6 +62,18 @@ void operation_respond_denied(struct http_request *http, unsigned status, const 
     form_append(&body, "hub.mode", "denied");
     form_append(&body, "hub.reason", reason);
     http_respond(http, status, form_type, body.data, body.length);
+    buffer_fini(&body);
+}
+
+static void respond_denied(struct operation_request *request, unsigned status, const char *reason)
+{
+    struct buffer body = {0};
+    if (!compat_refuses_in_body(&request->hub->config, request->operation, status)) {
+        operation_respond_denied(request->http, status, reason);
+        return;
+    }
+    compat_write_refusal(&body, reason);
+    http_respond(request->http, 200, form_type, body.data, body.length);
     buffer_fini(&body);
 }
 
@@ -63,7 +87,7 @@ void operation_refuse(struct operation_request *request, unsigned status, const 
     counter_add(request->hub->metrics.refused[request->operation], 1);
     log_info("hub.refused", LOG_STR("reason", reason), LOG_INT("status", status),
              LOG_STR("topic", request->topic));
-    operation_respond_denied(request->http, status, reason);
+    respond_denied(request, status, reason);
 }
 
 void operation_unavailable(struct operation_request *request, const char *reason)
@@ -71,7 +95,7 @@ void operation_unavailable(struct operation_request *request, const char *reason
     counter_add(request->hub->metrics.unavailable[request->operation], 1);
     log_warning("hub.unavailable", LOG_STR("reason", reason), LOG_STR("topic", request->topic));
     http_response_header(request->http, "Retry-After", "1");
-    operation_respond_denied(request->http, 503, reason);
+    respond_denied(request, 503, reason);
 }
 
 /* --- parameters --- */
@@ -143,7 +167,8 @@ static void on_resolved(struct view_wait *wait, enum view_outcome outcome)
         request->registration.topic = request->topic;
         registrar_register(request->hub->registrar, &request->registration);
     } else {
-        operation_refuse(request, 404, "the topic is not registered at this hub");
+        operation_refuse(request, 404, "the topic is not registered at this hub: %s",
+                         request->topic);
     }
 }
 

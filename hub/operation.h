@@ -11,15 +11,20 @@
 #include "common/form.h"
 #include "common/id.h"
 #include "hub/hub.h"
+#include "hub/publish_trace.h"
+#include "hub/topic_readings.h"
 
 struct operation_request {
     struct hub *hub;
     struct http_request *http;
     enum operation operation;
     struct form parameters;   /**< of the query and, for forms, of the body */
-    const char *topic;        /**< in `parameters` */
+    const char *topic;        /**< in `parameters`, or in `readings` */
     const char *content_type; /**< header, or NULL: looked up while on the server thread */
     const char *traceparent;  /**< header, or NULL */
+    const char *publisher_id; /**< header of WSO2's publishers: their id of the message; or NULL */
+    bool from_ballerina;      /**< its client library says so in a header */
+    bool body_is_form;        /**< the body holds parameters: it is no content */
     int64_t started_us;
 
     /* admission.h */
@@ -37,9 +42,14 @@ struct operation_request {
     /** What to do once the topic is known to be registered. */
     void (*on_topic)(struct operation_request *request);
     bool registered; /**< by this request: an unknown topic is now an error of ours */
+    /** With compat.mosip: what the topic may mean, and how many of them are not registered. */
+    struct topic_readings readings;
+    size_t unknown_readings;
 
     /* of a publication */
     char id[ID_UUID_SIZE]; /**< of the message; of the request for a subscription */
+    struct ping *ping;     /**< owned (ping.c); NULL: it has content, or is no publication */
+    struct publish_trace trace;
 };
 
 /** Makes the request the context of `http`. */
@@ -52,6 +62,15 @@ const char *operation_parameter(struct operation_request *request, const char *n
                                 bool *refused);
 /** Reads and checks hub.topic (or `alias`, when given); false: refused. */
 bool operation_take_topic(struct operation_request *request, const char *alias);
+
+/**
+ * With compat.mosip and the request's one topic in the query (hub.topic or hub.url): goes on with
+ * `next` once it is known which of its readings (topic_readings.h) is meant, and request->topic is
+ * that: the first that is registered, else the last. `next` may be on another thread. Before
+ * anything is decided about the topic.
+ */
+void operation_choose_topic(struct operation_request *request,
+                            void (*next)(struct operation_request *request));
 
 /**
  * Goes on with `on_topic` when the topic is registered, or can be registered at once
@@ -67,6 +86,8 @@ void operation_write_event(struct operation_request *request, struct event *even
 
 /* Answers; each ends the request. */
 void operation_accept(struct operation_request *request, unsigned status);
+/** 204, as hubs answer light pings since PubSubHubbub 0.3. */
+void operation_accept_silently(struct operation_request *request);
 void operation_refuse(struct operation_request *request, unsigned status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /** 503 with Retry-After: nothing is reported as accepted. */
@@ -80,5 +101,6 @@ void register_handle(struct operation_request *request);
 void deregister_handle(struct operation_request *request);
 void subscribe_handle(struct operation_request *request); /**< and unsubscribe */
 void publish_handle(struct operation_request *request);
+void ping_handle(struct operation_request *request); /**< a publication without content */
 
 #endif

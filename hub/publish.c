@@ -1,7 +1,8 @@
 /*
- * hub.mode=publish with content (fat ping): the body is the message, byte for byte, whatever its
- * type. It is written to the topic's partition with acks=all and answered once Kafka has confirmed
- * it; the body is not copied on the way: the HTTP request owns it and lives until it is answered.
+ * hub.mode=publish; without content see ping.c. With content (fat ping): the body is the message,
+ * byte for byte, whatever its type. It is written to the topic's partition with acks=all and
+ * answered once Kafka has confirmed it; the body is not copied on the way: the HTTP request owns it
+ * and lives until it is answered.
  */
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +12,8 @@
 #include "common/log.h"
 #include "common/message.h"
 #include "hub/admission.h"
+
+enum { MAX_PUBLISHER_ID = 256 };
 
 static const char default_type[] = "application/octet-stream";
 
@@ -31,12 +34,14 @@ static void on_settled(struct kafka_receipt *receipt, rd_kafka_resp_err_t code, 
     struct error error;
     size_t length;
     (void)offset;
+    http_request_body(request->http, &length);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         kafka_error(&error, code, "Kafka did not confirm the message");
+        publish_trace_end(request, length, error.message);
         answer_failure(request, &error);
         return;
     }
-    http_request_body(request->http, &length);
+    publish_trace_end(request, length, NULL);
     counter_add(request->hub->metrics.published_bytes, length);
     histogram_observe(request->hub->metrics.publish_seconds,
                       clock_monotonic_us() - request->started_us);
@@ -55,21 +60,33 @@ static void write_message(struct operation_request *request)
         .key = request->topic,
         .key_length = strlen(request->topic),
         .timestamp_ms = clock_wall_ms(),
-        .headers = rd_kafka_headers_new(4),
+        .headers = rd_kafka_headers_new(5),
     };
     char published_at[32];
     snprintf(published_at, sizeof(published_at), "%lld", (long long)record.timestamp_ms);
+    publish_trace_begin(request);
     record.value = http_request_body(request->http, &record.value_length);
     id_uuid7(request->id);
     kafka_add_header(record.headers, MESSAGE_HEADER_ID, request->id);
     kafka_add_header(record.headers, MESSAGE_HEADER_PUBLISHED_AT, published_at);
     kafka_add_header(record.headers, MESSAGE_HEADER_CONTENT_TYPE, request->content_type);
     kafka_add_header(record.headers, MESSAGE_HEADER_TRACEPARENT, request->traceparent);
+    kafka_add_header(record.headers, MESSAGE_HEADER_PUBLISHER_ID, request->publisher_id);
     request->receipt.settled = on_settled;
     if (kafka_producer_send(request->hub->producer, &record, &request->receipt, &error) != 0) {
         rd_kafka_headers_destroy(record.headers);
         answer_failure(request, &error);
     }
+}
+
+static bool check_publisher_id(struct operation_request *request)
+{
+    const char *id = request->publisher_id;
+    if (!id || (strlen(id) <= MAX_PUBLISHER_ID && message_header_is_sendable(id, strlen(id))))
+        return true;
+    operation_refuse(request, 400, "X-Hub-MessageId must have at most %d bytes, none a control",
+                     MAX_PUBLISHER_ID);
+    return false;
 }
 
 static bool check_headers(struct operation_request *request)
@@ -84,7 +101,7 @@ static bool check_headers(struct operation_request *request)
     /* Trace Context, section 4.3: what cannot be parsed is left out. */
     if (trace && !message_traceparent_is_valid(trace, strlen(trace)))
         request->traceparent = NULL;
-    return true;
+    return check_publisher_id(request);
 }
 
 static void publish(struct operation_request *request)
@@ -92,18 +109,18 @@ static void publish(struct operation_request *request)
     operation_with_topic(request, write_message);
 }
 
+/* @locality any thread */
+static void decide(struct operation_request *request)
+{
+    admission_decide(request, NULL, publish);
+}
+
 void publish_handle(struct operation_request *request)
 {
     size_t length;
     http_request_body(request->http, &length);
-    if (!operation_take_topic(request, "hub.url"))
-        return;
-    if (length == 0) {
-        operation_refuse(request, 501,
-                         "publishing without content is not supported: send the content as the "
-                         "body, and the parameters in the query");
-        return;
-    }
-    if (check_headers(request))
-        admission_decide(request, NULL, publish);
+    if (length == 0 || request->body_is_form)
+        ping_handle(request);
+    else if (operation_take_topic(request, "hub.url") && check_headers(request))
+        operation_choose_topic(request, decide);
 }

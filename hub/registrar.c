@@ -6,10 +6,9 @@
 #include <utlist.h>
 
 #include "common/clock.h"
-#include "common/id.h"
-#include "common/kafka_name.h"
 #include "common/log.h"
 #include "common/panic.h"
+#include "common/placement.h"
 #include "hub/hub.h"
 
 struct registrar {
@@ -21,36 +20,17 @@ struct registrar {
     struct registration *queue;
 };
 
-static bool wants_dedicated(const struct hub *hub)
-{
-    switch (hub->config.messages.layout) {
-    case LAYOUT_DEDICATED:
-        return true;
-    case LAYOUT_POOLED:
-        return false;
-    case LAYOUT_AUTO:
-        break;
-    }
-    /* Replicas decide by their own views, so a few more may become dedicated: that harms nobody. */
-    return view_dedicated_count(hub->view) < hub->config.messages.dedicated_limit;
-}
-
 static int locate(struct hub *hub, const char *topic, struct location *location,
                   struct error *error)
 {
-    if (!wants_dedicated(hub)) {
-        location->kafka_topic = xstrdup(hub->names.pool);
-        location->partition = id_partition(topic, strlen(topic), hub->layout.pool_partitions);
+    if (!placement_choose(&hub->config, &hub->names, hub->layout.pool_partitions,
+                          view_dedicated_count(hub->view), topic, location))
         return 0;
-    }
-    char name[KAFKA_NAME_MAX + 1];
-    kafka_name_messages(hub->names.messages_prefix, topic, name);
-    location->kafka_topic = xstrdup(name);
-    location->partition = 0;
-    if (kafka_admin_create_messages(kafka_producer_handle(hub->producer), &hub->config, name,
-                                    (int)hub->config.kafka.produce_timeout, error) != 0)
+    if (kafka_admin_create_messages(kafka_producer_handle(hub->producer), &hub->config,
+                                    location->kafka_topic, (int)hub->config.kafka.produce_timeout,
+                                    error) != 0)
         return -1;
-    message_topics_get(hub->message_topics, name);
+    message_topics_get(hub->message_topics, location->kafka_topic);
     return 0;
 }
 

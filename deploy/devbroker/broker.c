@@ -99,9 +99,11 @@ static int create_topics(rd_kafka_mock_cluster_t *cluster, const struct config *
         {names.attempts, config->kafka.partitions},
         {names.status, config->kafka.partitions},
         {names.pool, config->messages.pool_partitions},
+        {names.notices, config->kafka.partitions}, /* the last, if it is wanted */
     };
+    size_t count = sizeof(topics) / sizeof(topics[0]) - (config->notices.enabled ? 0 : 1);
     int result = 0;
-    for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]) && result == 0; i++)
+    for (size_t i = 0; i < count && result == 0; i++)
         result = create_topic(cluster, topics[i].name, topics[i].partitions, error);
     kafka_names_fini(&names);
     return result;

@@ -55,5 +55,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         ENSURE(utf8_valid(form.fields[i].value, strlen(form.fields[i].value)));
     }
     form_fini(&form);
+    if (form_parse_literal(&form, text, query, &error) == 0)
+        check_round_trip(&form);
+    form_fini(&form);
     return 0;
 }

@@ -36,7 +36,8 @@ static void check_round_trip(const char *key, size_t key_length, struct state_re
 static void load(const char *key, size_t key_length, struct state_record *record)
 {
     struct event due;
-    struct partition *partition = partition_new(0, 7LL * 24 * 3600 * 1000, NULL);
+    const struct fold_times times = {7LL * 24 * 3600 * 1000, 24LL * 3600 * 1000};
+    struct partition *partition = partition_new(0, &times, NULL);
     partition_load(partition, key, key_length, record);
     if (partition_take_due(partition, INT64_MAX / 2, &due))
         event_fini(&due);

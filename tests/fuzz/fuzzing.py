@@ -18,9 +18,11 @@ PREFIX = "fuzz_"
 # A target's dictionary is <target>.dict, or that of another:
 DICTIONARIES = {
     "event": "json",
+    "notice": "json",
     "state": "json",
     "delivery_report": "json",
     "jwk": "json",
+    "migration": "json",
     "form": "http",
     "url": "http",
 }

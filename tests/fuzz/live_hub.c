@@ -114,6 +114,7 @@ static struct engine_metrics make_metrics(struct metrics *metrics, struct keyrin
         .malformed_state = metrics_counter(metrics, "malformed_state", "", NULL),
         .transactions = metrics_counter(metrics, "transactions", "", NULL),
         .aborted = metrics_counter(metrics, "aborted", "", NULL),
+        .notices = metrics_counter(metrics, "notices", "", NULL),
         .partitions = metrics_gauge(metrics, "partitions", "", NULL),
         .subscriptions = metrics_gauge(metrics, "subscriptions", "", NULL),
         .topics = metrics_gauge(metrics, "topics", "", NULL),
@@ -130,12 +131,13 @@ static void *consolidate(void *unused)
     struct keyring *keyring = keyring_new(&live.config.security.secret_keys, &error);
     ENSURE(keyring);
     const struct engine_metrics engine_metrics = make_metrics(metrics, keyring);
+    const struct kafka_layout layout = {.partitions = PARTITIONS};
     struct kafka_names names;
     kafka_names_init(&names, &live.config);
     /* As the consolidator's main: what new handles may mend gets new handles. */
     for (int result = -1; result != 0 && !atomic_load(&live.stop);) {
         struct engine *engine =
-            engine_new(&live.config, &names, PARTITIONS, keyring, &engine_metrics, &error);
+            engine_new(&live.config, &names, &layout, keyring, &engine_metrics, &error);
         ENSURE(engine);
         result = engine_run(engine, &live.stop, &live.joined, &error);
         ENSURE(result == 0 || error.retriable || error.code == ERROR_CONFLICT);

@@ -144,6 +144,19 @@ def test_state_topic_that_is_not_compacted_is_an_error_that_says_so(kafka, tmp_p
             assert "uncompacted-state" in done.stderr and "compact" in done.stderr
 
 
+def test_notices_topic_that_is_compacted_is_an_error_that_says_so(kafka, tmp_path):
+    """It would keep only the last notice of each subscription."""
+    topic = NewTopic("forgetful-notices", 8, 1, config={"cleanup.policy": "compact"})
+    admin = AdminClient(kafka.client)  # to be kept until it has answered
+    admin.create_topics([topic])["forgetful-notices"].result(20)
+    settings = {"WEBSUB_NOTICES_ENABLED": "true"}
+    with Suite(kafka.bootstrap, tmp_path, "forgetful-", settings=settings) as suite:
+        for program in suite.programs.values():
+            done = run_to_end(program.kind, settings=settings_of(program))
+            assert done.returncode not in (0, 99), done.stderr
+            assert "forgetful-notices" in done.stderr and "compact" in done.stderr
+
+
 def test_port_in_use_is_an_error_that_names_it(suite):
     """Not a program that runs and is never reached."""
     hub = suite["hub-0"]

@@ -1,7 +1,7 @@
 """What the W3C Recommendation asks of a hub, one test per item: distribution, authenticated or not (36 - 46).
 
 The item numbers are those of the list that the project keeps; the sections of the Recommendation are in
-the docstrings. Light pings are not covered.
+the docstrings. Light pings are in test_light_ping*.py.
 """
 
 from urllib.parse import quote

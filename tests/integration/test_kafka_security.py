@@ -4,6 +4,7 @@ clearly, and a password is shown nowhere."""
 import argparse
 import re
 import shlex
+from pathlib import Path
 
 import pytest
 from confluent_kafka.admin import (
@@ -18,13 +19,19 @@ from confluent_kafka.admin import (
 from harness import planted
 from harness.behaviours import answer
 from harness.certificates import Authority
+from harness.hub_client import HubClient
 from harness.kafka import KafkaBroker
 from harness.kafka_security import MutualTls, Plaintext, SaslSsl, as_items, as_setting
 from harness.kafka_view import KafkaView
+from harness.migration import Migration
 from harness.missed import MissedMessages, utc_now
+from harness.notices import NoticeReceiver, Notices
+from harness.old_hub import OldHub
 from harness.paths import REPOSITORY
 from harness.program import KINDS, run_to_end
 from harness.settle import subscribe
+from harness.site import TEXT, Page
+from harness.subscriber import Endpoint, Subscriber
 from harness.suite import Suite
 from harness.topics import new_topic
 from harness.wait import wait_for
@@ -217,15 +224,15 @@ DOCUMENT = REPOSITORY / "docs" / "kafka-security.md"
 PREFIX = "websub-"  # that of the document
 
 
-def documented_acls() -> list[AclBinding]:
-    """What the kafka-acls.sh commands of the document allow."""
+def documented_acls(document: Path = DOCUMENT) -> list[AclBinding]:
+    """What the kafka-acls.sh commands of a document allow."""
     parser = argparse.ArgumentParser(exit_on_error=False)
     parser.add_argument("--allow-principal", required=True)
     parser.add_argument("--operation", action="append", required=True)
     parser.add_argument("--resource-pattern-type", default="literal")
     for name in ("topic", "group", "transactional-id"):
         parser.add_argument(f"--{name}", action="append", default=[])
-    commands = re.findall(r"^kafka-acls\.sh .*--add (.*)$", DOCUMENT.read_text().replace("\\\n", ""), re.M)
+    commands = re.findall(r"^kafka-acls\.sh .*--add (.*)$", document.read_text().replace("\\\n", ""), re.M)
     types = {
         "topic": ResourceType.TOPIC,
         "group": ResourceType.GROUP,
@@ -250,7 +257,7 @@ def documented_acls() -> list[AclBinding]:
 
 @pytest.fixture(scope="module")
 def acl_security(tmp_path_factory):
-    users = ("admin", *(f"websub-{kind}" for kind in KINDS))
+    users = ("admin", *(f"websub-{kind}" for kind in (*KINDS, "migration")))
     return SaslSsl(tmp_path_factory.mktemp("acl-security"), users, acls=True)
 
 
@@ -267,18 +274,31 @@ def suite_of_users(broker: KafkaBroker, security: SaslSsl, directory, **settings
     return suite
 
 
-def allow_what_is_documented(broker: KafkaBroker) -> None:
-    acls = documented_acls()
-    assert {acl.principal for acl in acls} == {f"User:websub-{kind}" for kind in KINDS}
+def allow_what_is_documented(
+    broker: KafkaBroker, document: Path = DOCUMENT, kinds: tuple[str, ...] = KINDS
+) -> None:
+    acls = documented_acls(document)
+    assert {acl.principal for acl in acls} == {f"User:websub-{kind}" for kind in kinds}
     admin = AdminClient(broker.client)
     for created in admin.create_acls(acls).values():
         created.result(20)
 
 
+def light_ping_works(suite: Suite, subscriber: Subscriber) -> None:
+    page, endpoint, hub = Page(subscriber, planted.payload(), TEXT), subscriber.endpoint(), suite.hub()
+    hub.register(page.url).check_accepted()
+    subscribe(hub, page.url, endpoint)
+    page.change(planted.payload("changed"))
+    assert hub.ping(page.url).status == 204
+    endpoint.wait_bodies([page.body])
+    hub.close()
+
+
 def test_documented_acls_are_enough(acl_kafka, acl_security, tmp_path, subscriber):
     """For all that the programs ask Kafka: no answer is ever that something is not allowed."""
     allow_what_is_documented(acl_kafka)
-    settings = {
+    receiver = NoticeReceiver(planted.secret("webhook").encode())
+    settings = receiver.settings(planted.secret("webhook")) | {
         "WEBSUB_MESSAGES_DEDICATED_LIMIT": "1",
         "WEBSUB_RETRY_ON_EXHAUSTED": "dead-letter",
         "WEBSUB_RETRY_GIVE_UP_AFTER": "500ms",
@@ -288,6 +308,7 @@ def test_documented_acls_are_enough(acl_kafka, acl_security, tmp_path, subscribe
         suite.start()
         main_job_works(suite, subscriber)  # a dedicated message topic
         main_job_works(suite, subscriber)  # the pool
+        light_ping_works(suite, subscriber)
         hub, topic, endpoint = suite.hub(), new_topic("letters"), subscriber.endpoint()
         hub.register(topic).check_accepted()
         subscribe(hub, topic, endpoint, planted.secret())
@@ -301,6 +322,10 @@ def test_documented_acls_are_enough(acl_kafka, acl_security, tmp_path, subscribe
             lambda: view.record_counts(f"{PREFIX}dead-letters")[f"{PREFIX}dead-letters"], "a dead letter"
         )
         wait_for(lambda: view.record_counts(f"{PREFIX}attempts")[f"{PREFIX}attempts"], "an attempt on record")
+        dead_lettered = Notices(suite, view, topic, receiver)
+        dead_lettered.wait_written(endpoint, "dead_lettered")
+        dead_lettered.wait_taken(endpoint)
+        end_with_a_notice(hub, subscriber.endpoint(), suite, view, receiver)
         view.close()
         assert missed.messages(since) == [planted.payload().decode()]
         endpoint.on_delivery = answer(200)
@@ -317,6 +342,21 @@ def test_documented_acls_are_enough(acl_kafka, acl_security, tmp_path, subscribe
         for program in suite.programs.values():
             refused = [line for line in program.log_path.read_text().splitlines() if "uthoriz" in line]
             assert not refused, f"{program.name}: {refused[:5]}"
+    receiver.stop()
+
+
+def end_with_a_notice(
+    hub: HubClient, endpoint: Endpoint, suite: Suite, view: KafkaView, receiver: NoticeReceiver
+) -> None:
+    """One that the consolidator writes."""
+    topic = new_topic("gone")
+    hub.register(topic).check_accepted()
+    subscribe(hub, topic, endpoint)
+    endpoint.on_delivery = answer(410)
+    hub.publish(topic, planted.payload()).check_accepted()
+    notices = Notices(suite, view, topic, receiver)
+    notices.wait_written(endpoint, "gone")
+    notices.wait_taken(endpoint)
 
 
 def test_programs_that_may_do_nothing_say_so_and_go_on_once_they_may(
@@ -334,3 +374,25 @@ def test_programs_that_may_do_nothing_say_so_and_go_on_once_they_may(
         allow_what_is_documented(acl_kafka)
         suite.wait_ready()
         main_job_works(suite, subscriber)
+
+
+def test_documented_acls_are_enough_for_a_migration(acl_kafka, acl_security, tmp_path, subscriber):
+    document = REPOSITORY / "docs" / "migrating-from-mosip.md"
+    allow_what_is_documented(acl_kafka)
+    allow_what_is_documented(acl_kafka, document, ("migration",))
+    endpoint, old = subscriber.endpoint(), OldHub(acl_kafka.client)
+    dedicated, pooled = new_topic("dedicated"), new_topic("pooled")
+    old.add_topics(dedicated, pooled)
+    for topic in (dedicated, pooled):
+        old.publish(topic, [planted.payload(topic)])
+        old.subscribe(topic, endpoint.url, committed={0: 0})
+    old.write_lists()
+    settings = {"WEBSUB_MESSAGES_DEDICATED_LIMIT": "1"}
+    with suite_of_users(acl_kafka, acl_security, tmp_path, **settings) as suite:
+        suite.start("hub-0")
+        suite.start()
+        user = acl_security.client("websub-migration")
+        migration = Migration(suite, acl_kafka, tmp_path, client=user)
+        assert migration.report("--dry-run")["messages"]["to_copy"] == 2
+        assert migration.report()["subscriptions"]["new"] == 2
+        wait_for(lambda: len(endpoint.bodies()) == 2, lambda: f"both messages{endpoint.describe()}")

@@ -23,7 +23,9 @@ USERS = {"bank": "", "other": "", "root": "websub-operator"}
 @pytest.fixture(scope="module")
 def api_suite(kafka, tmp_path_factory):
     directory = tmp_path_factory.mktemp("api")
-    settings = UsersFile(directory / "users", USERS).settings()
+    # So that lag is looked up, and failures are reported, before anybody asks.
+    quick = {"WEBSUB_HUB_LAG_INTERVAL": "300ms", "WEBSUB_DISPATCHER_STATUS_INTERVAL": "300ms"}
+    settings = UsersFile(directory / "users", USERS).settings() | quick
     with Suite(kafka.bootstrap, directory, "api-", settings=settings) as suite:
         yield suite.start()
 
@@ -268,8 +270,12 @@ def test_answers_carry_security_headers(root):
 # --- the description ---
 
 
-def test_answers_are_as_described_whatever_is_asked(api_suite, topic, endpoint):
+@pytest.mark.timeout(400)  # a thousand requests
+def test_answers_are_as_described_whatever_is_asked(api_suite, root, bank, topic, endpoint):
     """schemathesis makes good and bad requests from the description: no 5xx, no answer that is not in it."""
+    endpoint.on_delivery = answer(500)
+    bank.hub.publish(topic, planted.payload()).check_accepted()
+    root.wait_subscription(topic, endpoint, "lag and a failure", lambda s: s["lag"] and s["last_failure"])
     hub = api_suite["hub-0"]
     command = [
         f"{Path(sys.executable).parent}/schemathesis",

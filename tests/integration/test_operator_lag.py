@@ -9,6 +9,7 @@ from harness import planted
 from harness.behaviours import answer, first
 from harness.ids import subscription_id
 from harness.kafka import KafkaBroker
+from harness.metrics import metric
 from harness.operator_api import Api
 from harness.settle import wait_active
 from harness.subscriber import Endpoint
@@ -341,6 +342,7 @@ def test_lag_is_told_when_all_dispatchers_are_dead(feed):
             "all those to be counted",
             lambda o: o["behind"] == len(root.pages("subscriptions?min_lag_seconds=10", 1000)) > 0,
         )
+        assert metric(suite["hub-0"], "websub_hub_subscriptions_behind") > 0
         # A hub that starts now finds it all in Kafka, and in what was reported.
         suite.kill("hub-0")
         suite.start("hub-0")

@@ -310,3 +310,33 @@ def test_reports_are_counted(reporting, feed):
     assert metric(dispatcher, 'websub_dispatcher_status_reports_total{outcome="written"}') >= 1
     assert metric(dispatcher, 'websub_dispatcher_status_reports_total{outcome="failed"}') == 0
     assert metric(dispatcher, "websub_dispatcher_status_sweeps_cut_total") == 0
+
+
+def test_dispatcher_that_wakes_up_puts_no_old_news_over_new_ones(kafka, kafka_view, tmp_path, subscriber):
+    """It is stopped with a failure to report, and others have taken over when it goes on."""
+    # Longer than the pauses: there is always a failure that is not reported yet.
+    settings = SETTINGS | {"WEBSUB_DISPATCHER_STATUS_INTERVAL": "2s"}
+    with Suite(kafka.bootstrap, tmp_path, "waking-", dispatchers=2, settings=settings) as suite:
+        suite.start("hub-0", "consolidator-0", "dispatcher-0")
+        feed = new_feed(suite, kafka_view, subscriber.endpoint(), "waking")
+        waiting, first = failing_since(feed)
+        feed.wait("failures", lambda r: r.get("failures", 0) >= 3)
+        feed.endpoint.wait_attempts(len(feed.endpoint.attempts()) + 1)
+        stopped, other = suite["dispatcher-0"], instance_of(suite, "dispatcher-1")
+        stopped.pause()
+        feed.endpoint.on_delivery = answer(200)
+        suite.start("dispatcher-1")
+        feed.reports.wait_dispatcher(other, "all shards", has_all_shards, timeout=60)
+        feed.endpoint.wait_bodies(waiting)
+        feed.wait("its end", lambda r: r["next"] == first + len(waiting) and "oldest" not in r)
+        written = len(feed.reports.all_of(feed.topic, feed.endpoint))
+        stopped.resume()
+        woken_at = int(time.time() * 1000)
+        # By then it would have reported.
+        feed.reports.wait_dispatcher(
+            instance_of(suite, "dispatcher-0"),
+            "a report of later than an interval",
+            lambda r: r["at"] > woken_at + 2 * 2000,
+        )
+        later = feed.reports.all_of(feed.topic, feed.endpoint)[written:]
+        assert [report for report in later if "failures" in report] == []

@@ -32,6 +32,8 @@ static inline void exchanging_start_with(struct exchanging *e, const struct conf
         .trust = e->trust,
         .connect_timeout_ms = 10000,
         .https_only = config->security.require_https_callbacks,
+        .log_forbidden = "callback.forbidden",
+        .log_url = "callback",
     };
     e->client = http_client_new(&options);
 }

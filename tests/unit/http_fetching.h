@@ -14,6 +14,7 @@ struct outcome {
     int times;
     char problem[100]; /* "": an answer */
     long status;
+    int64_t retry_after_ms;
     struct buffer body;
 };
 
@@ -28,6 +29,7 @@ static inline void on_done(void *context, const struct http_fetch_result *result
     snprintf(outcome->problem, sizeof(outcome->problem), "%s",
              result->problem ? result->problem : "");
     outcome->status = result->status;
+    outcome->retry_after_ms = result->retry_after_ms;
     if (!result->problem) {
         assert_int_equal(strlen(result->body), result->length);
         buffer_append(&outcome->body, result->body, result->length);

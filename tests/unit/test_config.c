@@ -581,6 +581,53 @@ static void test_retry(void **state)
                         "retry.max_interval = 1s (test.conf:1)");
 }
 
+static void test_notices(void **state)
+{
+    (void)state;
+    load(NULL);
+    assert_false(config.notices.enabled);
+    assert_int_equal(config.notices.events.count, NOTICE_TYPE_COUNT);
+    assert_int_equal(config.notices.retention, INT64_C(7) * 86400000);
+    assert_int_equal(config.notices.give_up_after, 86400000);
+    for (int type = 0; type < NOTICE_TYPE_COUNT; type++) {
+        assert_int_equal(config.notices.events.items[type], type);
+        assert_false(config_wants_notice(&config, (enum notice_type)type));
+    }
+    config_fini(&config);
+    load("notices: { enabled = true; retention = \"2h\"; };");
+    assert_int_equal(config.notices.give_up_after, 7200000);
+    for (int type = 0; type < NOTICE_TYPE_COUNT; type++)
+        assert_true(config_wants_notice(&config, (enum notice_type)type));
+    config_fini(&config);
+    load("notices: { enabled = true; events = [\"dead-lettered\", \"lapsing\"]; };");
+    for (int type = 0; type < NOTICE_TYPE_COUNT; type++)
+        assert_int_equal(config_wants_notice(&config, (enum notice_type)type),
+                         type == NOTICE_DEAD_LETTERED || type == NOTICE_LAPSING);
+    config_fini(&config);
+    assert_file_refused("notices: { retention = \"1h\"; give_up_after = \"2h\"; };",
+                        "notices.give_up_after = 2h (test.conf:1) must not be above "
+                        "notices.retention = 1h (test.conf:1)");
+}
+
+static void test_webhook(void **state)
+{
+    (void)state;
+    load("notices: { enabled = true; webhook_url = \"https://ops.example/?a=b\"; webhook_secret = "
+         "\"a secret of 24 bytes....\"; };");
+    config_fini(&config);
+    setenv("WEBSUB_NOTICES_ENABLED", "true", 1);
+    assert_variable_refused("WEBSUB_NOTICES_WEBHOOK_URL", "https://ops.example/",
+                            "notices.webhook_url needs notices.webhook_secret");
+    setenv("WEBSUB_NOTICES_WEBHOOK_SECRET", "a secret of 24 bytes....", 1);
+    setenv("WEBSUB_NOTICES_ENABLED", "false", 1);
+    assert_variable_refused("WEBSUB_NOTICES_WEBHOOK_URL", "https://ops.example/",
+                            "notices.webhook_url needs notices.enabled");
+    assert_variable_refused("WEBSUB_NOTICES_WEBHOOK_SECRET", "hunter2",
+                            "notices.webhook_secret: a secret has at least 24 bytes");
+    assert_variable_refused("WEBSUB_NOTICES_WEBHOOK_SECRET", "whsec_hunter2",
+                            "notices.webhook_secret: after \"whsec_\" base64 must follow");
+}
+
 static void test_replication(void **state)
 {
     (void)state;
@@ -659,7 +706,8 @@ int main(void)
         TEST(test_long_value_cut), TEST(test_bad_file_values), TEST(test_unknown),
         TEST(test_syntax),         TEST(test_include),         TEST(test_lease),
         TEST(test_retry),          TEST(test_replication),     TEST(test_public_url),
-        TEST(test_instance_id),    TEST(test_auth_none),
+        TEST(test_instance_id),    TEST(test_auth_none),       TEST(test_notices),
+        TEST(test_webhook),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -30,6 +30,10 @@ static const struct {
 } types[EVENT_TYPE_COUNT] = {
     [EVENT_TOPIC_REGISTERED] = {"topic.registered", LOCATION},
     [EVENT_TOPIC_DEREGISTERED] = {"topic.deregistered", 0},
+    [EVENT_TOPIC_PINGED] = {"topic.pinged", 0},
+    [EVENT_TOPIC_FETCHING] = {"topic.fetching", 0},
+    [EVENT_TOPIC_FETCHED] = {"topic.fetched", BASE},
+    [EVENT_TOPIC_NOT_FETCHED] = {"topic.not_fetched", BASE},
     [EVENT_TOPIC_ENDED] = {"topic.ended", 0},
     [EVENT_SUBSCRIPTION_REQUESTED] = {"subscription.requested",
                                       CALLBACK | REQUEST_ID | LOCATION | LEASE},
@@ -38,6 +42,7 @@ static const struct {
     [EVENT_SUBSCRIPTION_REFUSED] = {"subscription.refused", CALLBACK | REQUEST_ID},
     [EVENT_UNSUBSCRIPTION_VERIFIED] = {"unsubscription.verified", CALLBACK | REQUEST_ID},
     [EVENT_SUBSCRIPTION_DENIED] = {"subscription.denied", CALLBACK},
+    [EVENT_SUBSCRIPTION_LAPSING] = {"subscription.lapsing", CALLBACK | DEADLINE},
     [EVENT_SUBSCRIPTION_EXPIRED] = {"subscription.expired", CALLBACK | DEADLINE},
     [EVENT_SUBSCRIPTION_FORGOTTEN] = {"subscription.forgotten", CALLBACK | DEADLINE},
     [EVENT_DELIVERY_DETACHED] = {"delivery.detached", CALLBACK | OFFSET | BASE},
@@ -55,6 +60,7 @@ static const struct {
                                           CALLBACK | REQUEST_ID | OFFSET},
     [EVENT_DELIVERY_LETTERS_SETTLED] = {"delivery.letters_settled", CALLBACK | OFFSET},
     [EVENT_SUBSCRIPTION_DELETE] = {"subscription.delete", CALLBACK | REQUEST_ID},
+    [EVENT_SUBSCRIPTION_IMPORTED] = {"subscription.imported", CALLBACK | LOCATION | LEASE | OFFSET},
 };
 
 static const struct {
@@ -106,7 +112,18 @@ static struct event sample(int type)
     if (type == EVENT_SUBSCRIPTION_REQUESTED || type == EVENT_UNSUBSCRIPTION_REQUESTED) {
         event.owner = TEXT("bank \xc3\xa9");
         event.by_operator = true;
+        event.verify_token = TEXT("t&= \xc3\xa9");
     }
+    event.distributed = type == EVENT_TOPIC_FETCHED;
+    if (type == EVENT_TOPIC_FETCHED)
+        event.fetched = (struct fetched){
+            .digest = TEXT("0a1b"),
+            .url = TEXT("https://registry.example/births.json"),
+            .etag = TEXT("W/\"x \\ y\""),
+            .last_modified = TEXT("Tue, 24 Nov 2026 21:00:00 GMT"),
+            .self = TEXT("https://registry.example/"),
+            .entries = TEXT("00ff"),
+        };
     return event;
 }
 
@@ -138,6 +155,7 @@ static void assert_same(const struct event *a, const struct event *b)
     assert_same_string(a->reason, b->reason);
     assert_same_string(a->owner, b->owner);
     assert_int_equal(a->by_operator, b->by_operator);
+    assert_same_string(a->verify_token, b->verify_token);
     assert_true(location_equal(&a->location, &b->location));
     assert_int_equal(a->lease_seconds, b->lease_seconds);
     assert_int_equal(a->method, b->method);
@@ -145,6 +163,13 @@ static void assert_same(const struct event *a, const struct event *b)
     assert_int_equal(a->offset, b->offset);
     assert_int_equal(a->base, b->base);
     assert_int_equal(a->deadline, b->deadline);
+    assert_int_equal(a->distributed, b->distributed);
+    assert_same_string(a->fetched.digest, b->fetched.digest);
+    assert_same_string(a->fetched.url, b->fetched.url);
+    assert_same_string(a->fetched.etag, b->fetched.etag);
+    assert_same_string(a->fetched.last_modified, b->fetched.last_modified);
+    assert_same_string(a->fetched.self, b->fetched.self);
+    assert_same_string(a->fetched.entries, b->fetched.entries);
 }
 
 static void assert_round_trip(const struct event *event)
@@ -284,9 +309,9 @@ static void test_what_a_type_must_carry_may_not_be_missing(void **state)
 static void test_badly_typed_members_are_refused_even_where_not_needed(void **state)
 {
     (void)state;
-    static const char *const strings[] = {"type",   "topic",     "callback", "request",
-                                          "secret", "reason",    "owner",    "kafka_topic",
-                                          "method", "secret_key"};
+    static const char *const strings[] = {"type",   "topic",      "callback",    "request",
+                                          "secret", "reason",     "owner",       "kafka_topic",
+                                          "method", "secret_key", "verify_token"};
     static const char *const integers[] = {"v",      "at",   "partition", "lease_seconds",
                                            "offset", "base", "deadline"};
     for (int type = 0; type < EVENT_TYPE_COUNT; type++) {
@@ -358,6 +383,7 @@ static void test_values_out_of_range_are_refused(void **state)
         {EVENT_SUBSCRIPTION_REQUESTED, "method", "\"SHA256\""},
         {EVENT_SUBSCRIPTION_VERIFIED, "offset", "-1"},
         {EVENT_DELIVERY_GONE, "base", "-1"},
+        {EVENT_SUBSCRIPTION_LAPSING, "deadline", "-1"},
         {EVENT_SUBSCRIPTION_EXPIRED, "deadline", "-1"},
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {

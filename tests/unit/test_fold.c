@@ -131,6 +131,10 @@ static void test_every_event_in_every_status_while_nothing_waits(void **state)
         {
             [EVENT_TOPIC_REGISTERED] = ".......",
             [EVENT_TOPIC_DEREGISTERED] = ".......",
+            [EVENT_TOPIC_PINGED] = ".......",
+            [EVENT_TOPIC_FETCHING] = ".......",
+            [EVENT_TOPIC_FETCHED] = ".......",
+            [EVENT_TOPIC_NOT_FETCHED] = ".......",
             [EVENT_TOPIC_ENDED] = ".EEEx.E",
             [EVENT_SUBSCRIPTION_REQUESTED] = "RRASLEP",
             [EVENT_UNSUBSCRIPTION_REQUESTED] = "RRASLEP",
@@ -138,6 +142,7 @@ static void test_every_event_in_every_status_while_nothing_waits(void **state)
             [EVENT_SUBSCRIPTION_REFUSED] = ".x.....",
             [EVENT_UNSUBSCRIPTION_VERIFIED] = ".......",
             [EVENT_SUBSCRIPTION_DENIED] = ".....x.",
+            [EVENT_SUBSCRIPTION_LAPSING] = "..AS..P",
             [EVENT_SUBSCRIPTION_EXPIRED] = "..LL..L",
             [EVENT_SUBSCRIPTION_FORGOTTEN] = "....x..",
             [EVENT_DELIVERY_DETACHED] = "..ASL.P",
@@ -154,6 +159,7 @@ static void test_every_event_in_every_status_while_nothing_waits(void **state)
             [EVENT_DELIVERY_REDELIVER_LETTERS] = "..AS..P",
             [EVENT_DELIVERY_LETTERS_SETTLED] = ".......",
             [EVENT_SUBSCRIPTION_DELETE] = ".EEEx.E",
+            [EVENT_SUBSCRIPTION_IMPORTED] = "AA.....",
         },
     };
     check_matrix(&matrix);
@@ -168,6 +174,10 @@ static void test_every_event_in_every_status_while_a_subscribe_request_waits(voi
         {
             [EVENT_TOPIC_REGISTERED] = ".......",
             [EVENT_TOPIC_DEREGISTERED] = ".......",
+            [EVENT_TOPIC_PINGED] = ".......",
+            [EVENT_TOPIC_FETCHING] = ".......",
+            [EVENT_TOPIC_FETCHED] = ".......",
+            [EVENT_TOPIC_NOT_FETCHED] = ".......",
             [EVENT_TOPIC_ENDED] = ".EEEEEE",
             [EVENT_SUBSCRIPTION_REQUESTED] = "RRASLEP",
             [EVENT_UNSUBSCRIPTION_REQUESTED] = "RRASLEP",
@@ -175,6 +185,7 @@ static void test_every_event_in_every_status_while_a_subscribe_request_waits(voi
             [EVENT_SUBSCRIPTION_REFUSED] = ".xASLEP",
             [EVENT_UNSUBSCRIPTION_VERIFIED] = ".......",
             [EVENT_SUBSCRIPTION_DENIED] = ".....R.",
+            [EVENT_SUBSCRIPTION_LAPSING] = "..AS..P",
             [EVENT_SUBSCRIPTION_EXPIRED] = "..LL..L",
             [EVENT_SUBSCRIPTION_FORGOTTEN] = "....R..",
             [EVENT_DELIVERY_DETACHED] = "..ASL.P",
@@ -191,6 +202,7 @@ static void test_every_event_in_every_status_while_a_subscribe_request_waits(voi
             [EVENT_DELIVERY_REDELIVER_LETTERS] = "..AS..P",
             [EVENT_DELIVERY_LETTERS_SETTLED] = ".......",
             [EVENT_SUBSCRIPTION_DELETE] = ".EEEE.E",
+            [EVENT_SUBSCRIPTION_IMPORTED] = "AA.....",
         },
     };
     check_matrix(&matrix);
@@ -205,6 +217,10 @@ static void test_every_event_in_every_status_while_an_unsubscribe_request_waits(
         {
             [EVENT_TOPIC_REGISTERED] = ".......",
             [EVENT_TOPIC_DEREGISTERED] = ".......",
+            [EVENT_TOPIC_PINGED] = ".......",
+            [EVENT_TOPIC_FETCHING] = ".......",
+            [EVENT_TOPIC_FETCHED] = ".......",
+            [EVENT_TOPIC_NOT_FETCHED] = ".......",
             [EVENT_TOPIC_ENDED] = ".EEEEEE",
             [EVENT_SUBSCRIPTION_REQUESTED] = "RRASLEP",
             [EVENT_UNSUBSCRIPTION_REQUESTED] = "RRASLEP",
@@ -212,6 +228,7 @@ static void test_every_event_in_every_status_while_an_unsubscribe_request_waits(
             [EVENT_SUBSCRIPTION_REFUSED] = ".xASLEP",
             [EVENT_UNSUBSCRIPTION_VERIFIED] = ".xxxxxx",
             [EVENT_SUBSCRIPTION_DENIED] = ".....R.",
+            [EVENT_SUBSCRIPTION_LAPSING] = "..AS..P",
             [EVENT_SUBSCRIPTION_EXPIRED] = "..LL..L",
             [EVENT_SUBSCRIPTION_FORGOTTEN] = "....R..",
             [EVENT_DELIVERY_DETACHED] = "..ASL.P",
@@ -228,6 +245,7 @@ static void test_every_event_in_every_status_while_an_unsubscribe_request_waits(
             [EVENT_DELIVERY_REDELIVER_LETTERS] = "..AS..P",
             [EVENT_DELIVERY_LETTERS_SETTLED] = ".......",
             [EVENT_SUBSCRIPTION_DELETE] = ".EEEE.E",
+            [EVENT_SUBSCRIPTION_IMPORTED] = "AA.....",
         },
     };
     check_matrix(&matrix);
@@ -242,10 +260,10 @@ static void test_what_belongs_to_an_earlier_life_is_ignored_in_every_status(void
     } late[] = {
         {EVENT_SUBSCRIPTION_VERIFIED, "......."},   {EVENT_SUBSCRIPTION_REFUSED, "......."},
         {EVENT_UNSUBSCRIPTION_VERIFIED, "......."}, {EVENT_SUBSCRIPTION_EXPIRED, "......."},
-        {EVENT_SUBSCRIPTION_FORGOTTEN, "......."},  {EVENT_DELIVERY_DETACHED, "......."},
-        {EVENT_DELIVERY_PROGRESSED, "......."},     {EVENT_DELIVERY_ATTACHED, "......."},
-        {EVENT_DELIVERY_SUSPENDED, "......."},      {EVENT_DELIVERY_RECOVERED, "......."},
-        {EVENT_DELIVERY_GONE, "......."},
+        {EVENT_SUBSCRIPTION_LAPSING, "......."},    {EVENT_SUBSCRIPTION_FORGOTTEN, "......."},
+        {EVENT_DELIVERY_DETACHED, "......."},       {EVENT_DELIVERY_PROGRESSED, "......."},
+        {EVENT_DELIVERY_ATTACHED, "......."},       {EVENT_DELIVERY_SUSPENDED, "......."},
+        {EVENT_DELIVERY_RECOVERED, "......."},      {EVENT_DELIVERY_GONE, "......."},
     };
     int wrong = 0;
     for (int waiting = NOTHING_WAITS; waiting <= UNSUBSCRIBE_WAITS; waiting++) {
@@ -265,28 +283,62 @@ static void test_what_belongs_to_an_earlier_life_is_ignored_in_every_status(void
 static void test_what_is_due_follows_from_the_status(void **state)
 {
     (void)state;
+    /* The lease has 300 s, so it is warned of 150 s before its end at the earliest. */
     static const struct {
         int status;
+        bool warned;
+        int64_t warning; /**< ms before the end */
         int64_t due;
         enum event_type type;
     } cases[] = {
-        {SUBSCRIPTION_REQUESTED, INT64_MAX, EVENT_TYPE_COUNT},
-        {SUBSCRIPTION_ACTIVE, LEASE_END, EVENT_SUBSCRIPTION_EXPIRED},
-        {SUBSCRIPTION_SUSPENDED, LEASE_END, EVENT_SUBSCRIPTION_EXPIRED},
-        {SUBSCRIPTION_PAUSED, LEASE_END, EVENT_SUBSCRIPTION_EXPIRED},
-        {SUBSCRIPTION_LAPSED, LEASE_END + 7000, EVENT_SUBSCRIPTION_FORGOTTEN},
-        {SUBSCRIPTION_ENDING, INT64_MAX, EVENT_TYPE_COUNT},
+        {SUBSCRIPTION_REQUESTED, false, 0, INT64_MAX, EVENT_TYPE_COUNT},
+        {SUBSCRIPTION_ACTIVE, false, 0, LEASE_END, EVENT_SUBSCRIPTION_EXPIRED},
+        {SUBSCRIPTION_SUSPENDED, false, 0, LEASE_END, EVENT_SUBSCRIPTION_EXPIRED},
+        {SUBSCRIPTION_PAUSED, false, 0, LEASE_END, EVENT_SUBSCRIPTION_EXPIRED},
+        {SUBSCRIPTION_LAPSED, false, 0, LEASE_END + 7000, EVENT_SUBSCRIPTION_FORGOTTEN},
+        {SUBSCRIPTION_ENDING, false, 0, INT64_MAX, EVENT_TYPE_COUNT},
+        {SUBSCRIPTION_REQUESTED, false, 9000, INT64_MAX, EVENT_TYPE_COUNT},
+        {SUBSCRIPTION_ACTIVE, false, 9000, LEASE_END - 9000, EVENT_SUBSCRIPTION_LAPSING},
+        {SUBSCRIPTION_SUSPENDED, false, 9000, LEASE_END - 9000, EVENT_SUBSCRIPTION_LAPSING},
+        {SUBSCRIPTION_PAUSED, false, 9000, LEASE_END - 9000, EVENT_SUBSCRIPTION_LAPSING},
+        {SUBSCRIPTION_ACTIVE, false, 150000, LEASE_END - 150000, EVENT_SUBSCRIPTION_LAPSING},
+        {SUBSCRIPTION_ACTIVE, false, 150001, LEASE_END - 150000, EVENT_SUBSCRIPTION_LAPSING},
+        {SUBSCRIPTION_ACTIVE, true, 9000, LEASE_END, EVENT_SUBSCRIPTION_EXPIRED},
+        {SUBSCRIPTION_LAPSED, false, 9000, LEASE_END + 7000, EVENT_SUBSCRIPTION_FORGOTTEN},
+        {SUBSCRIPTION_ENDING, false, 9000, INT64_MAX, EVENT_TYPE_COUNT},
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         enum event_type type = EVENT_TYPE_COUNT;
         int64_t deadline;
+        const struct fold_times times = {7000, cases[i].warning};
         struct subscription_state *due = make_state(cases[i].status, NOTHING_WAITS);
-        assert_int_equal(fold_next_due(due, 7000, &type, &deadline), cases[i].due);
+        due->warned = cases[i].warned;
+        assert_int_equal(fold_next_due(due, &times, &type, &deadline), cases[i].due);
         assert_int_equal(type, cases[i].type);
         if (type != EVENT_TYPE_COUNT)
             assert_int_equal(deadline, LEASE_END);
         subscription_state_free(due);
     }
+}
+
+static void test_a_lease_is_warned_of_once_until_it_is_renewed(void **state)
+{
+    (void)state;
+    struct subscription_state *s = make_state(SUBSCRIPTION_ACTIVE, SUBSCRIBE_WAITS);
+    struct event lapsing = fitting_event(EVENT_SUBSCRIPTION_LAPSING);
+    assert_int_equal(fold_subscription(&s, &lapsing, 50), FOLD_CHANGED);
+    assert_true(s->warned);
+    assert_int_equal(fold_subscription(&s, &lapsing, 51), FOLD_IGNORED);
+
+    struct event verified = fitting_event(EVENT_SUBSCRIPTION_VERIFIED);
+    verified.at_ms = LEASE_END - 1000;
+    assert_int_equal(fold_subscription(&s, &verified, 52), FOLD_CHANGED);
+    assert_false(s->warned);
+    assert_int_equal(fold_subscription(&s, &lapsing, 53), FOLD_IGNORED); /* of the old lease */
+    lapsing.deadline = s->lease_end_ms;
+    assert_int_equal(fold_subscription(&s, &lapsing, 54), FOLD_CHANGED);
+    assert_true(s->warned);
+    subscription_state_free(s);
 }
 
 /* --- topics --- */
@@ -297,9 +349,9 @@ static void test_topics_begin_once_and_end_once(void **state)
     struct topic_state *topic = NULL;
     struct event registered = make_event(EVENT_TOPIC_REGISTERED);
     struct event deregistered = make_event(EVENT_TOPIC_DEREGISTERED);
-    assert_int_equal(fold_topic(&topic, &deregistered), FOLD_IGNORED);
+    assert_int_equal(fold_topic(&topic, &deregistered, 1), FOLD_IGNORED);
     assert_null(topic);
-    assert_int_equal(fold_topic(&topic, &registered), FOLD_CHANGED);
+    assert_int_equal(fold_topic(&topic, &registered, 1), FOLD_CHANGED);
     assert_string_equal(topic->topic, TOPIC);
     assert_int_equal(topic->registered_at_ms, 1000);
     assert_string_equal(topic->location.kafka_topic, KAFKA);
@@ -307,17 +359,17 @@ static void test_topics_begin_once_and_end_once(void **state)
     /* Two replicas chose a place for it at the same time: the first one stands. */
     registered.location.kafka_topic = (char *)(uintptr_t)ELSEWHERE;
     registered.at_ms = 2000;
-    assert_int_equal(fold_topic(&topic, &registered), FOLD_IGNORED);
+    assert_int_equal(fold_topic(&topic, &registered, 1), FOLD_IGNORED);
     assert_string_equal(topic->location.kafka_topic, KAFKA);
     assert_int_equal(topic->registered_at_ms, 1000);
 
-    assert_int_equal(fold_topic(&topic, &deregistered), FOLD_REMOVED);
+    assert_int_equal(fold_topic(&topic, &deregistered, 1), FOLD_REMOVED);
     assert_null(topic);
-    assert_int_equal(fold_topic(&topic, &registered), FOLD_CHANGED);
+    assert_int_equal(fold_topic(&topic, &registered, 1), FOLD_CHANGED);
     assert_string_equal(topic->location.kafka_topic, ELSEWHERE);
     for (int type = EVENT_TOPIC_ENDED; type < EVENT_TYPE_COUNT; type++) {
         struct event other = make_event((enum event_type)type);
-        assert_int_equal(fold_topic(&topic, &other), FOLD_IGNORED);
+        assert_int_equal(fold_topic(&topic, &other, 1), FOLD_IGNORED);
     }
     topic_state_free(topic);
 }
@@ -330,6 +382,7 @@ int main(void)
         cmocka_unit_test(test_every_event_in_every_status_while_an_unsubscribe_request_waits),
         cmocka_unit_test(test_what_belongs_to_an_earlier_life_is_ignored_in_every_status),
         cmocka_unit_test(test_what_is_due_follows_from_the_status),
+        cmocka_unit_test(test_a_lease_is_warned_of_once_until_it_is_renewed),
         cmocka_unit_test(test_topics_begin_once_and_end_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

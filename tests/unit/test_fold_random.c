@@ -12,7 +12,7 @@
 #include "tests/unit/folding.h"
 #include "tests/unit/random.h"
 
-enum { ENTITIES = 3, EVENTS = 20000 };
+enum { ENTITIES = 3, EVENTS = 30000 };
 
 struct entity {
     char callback[64];
@@ -36,11 +36,14 @@ static char *random_request(const struct subscription_state *s)
 
 static enum event_type random_type(const struct subscription_state *s)
 {
+    if (!s && random_one_in(&source, 8))
+        return EVENT_SUBSCRIPTION_IMPORTED;
     if (!s || random_one_in(&source, 4))
         return random_one_in(&source, 4) ? EVENT_UNSUBSCRIPTION_REQUESTED
                                          : EVENT_SUBSCRIPTION_REQUESTED;
     /* Ends would leave little else to see. */
-    enum event_type type = (enum event_type)random_below(&source, EVENT_TYPE_COUNT);
+    enum event_type type = (enum event_type)(
+        EVENT_TOPIC_ENDED + random_below(&source, EVENT_TYPE_COUNT - EVENT_TOPIC_ENDED));
     bool ends = type == EVENT_TOPIC_ENDED || type == EVENT_DELIVERY_GONE ||
                 type == EVENT_SUBSCRIPTION_DELETE || type == EVENT_UNSUBSCRIPTION_VERIFIED;
     return ends && !random_one_in(&source, 4) ? EVENT_SUBSCRIPTION_VERIFIED : type;
@@ -107,6 +110,7 @@ static void check_state(const struct subscription_state *s, int64_t sequence)
         assert_null(s->location.kafka_topic);
         assert_int_equal(s->position.base, 0);
         assert_string_equal(s->command, "");
+        assert_false(s->warned);
     }
     if (s->status == SUBSCRIPTION_LAPSED)
         assert_true(s->paused || !s->paused_by);
@@ -180,6 +184,7 @@ static void check_step(const struct subscription_state *before,
         assert_true(after->paused);
     if (event->type != EVENT_SUBSCRIPTION_VERIFIED) {
         assert_int_equal(after->lease_end_ms, before->lease_end_ms);
+        assert_true(after->warned == before->warned || event->type == EVENT_SUBSCRIPTION_LAPSING);
         assert_int_equal(after->method, before->method);
         assert_same_string(after->secret.text, before->secret.text);
         assert_same_string(after->secret.key_id, before->secret.key_id);

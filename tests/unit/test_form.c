@@ -56,6 +56,17 @@ static void test_odd_pairs(void **state)
     assert_string_equal(form_get(&form, "f"), "f");
 }
 
+static void test_plus_that_is_one(void **state)
+{
+    (void)state;
+    struct error error;
+    const char text[] = "a+b=c+d%20e%2B";
+    assert_int_equal(form_parse_literal(&form, text, strlen(text), &error), 0);
+    assert_int_equal(form.count, 1);
+    assert_string_equal(form_get(&form, "a+b"), "c+d e+");
+    assert_int_equal(form_parse_literal(&form, "a=%", 3, &error), -1);
+}
+
 static void test_empty(void **state)
 {
     (void)state;
@@ -166,6 +177,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_fields, reset),
         cmocka_unit_test_teardown(test_odd_pairs, reset),
+        cmocka_unit_test_teardown(test_plus_that_is_one, reset),
         cmocka_unit_test_teardown(test_empty, reset),
         cmocka_unit_test_teardown(test_query_and_body, reset),
         cmocka_unit_test_teardown(test_refused, reset),

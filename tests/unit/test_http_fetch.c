@@ -93,6 +93,23 @@ static void test_a_bad_status_is_an_answer(void **state)
     check_answer(&outcome, 401, "no");
 }
 
+static bool put_off(struct peer *peer, const struct buffer *request)
+{
+    (void)request;
+    return peer_send(peer, "HTTP/1.1 503 Busy\r\nRetry-After: 17\r\nContent-Length: 0\r\n\r\n");
+}
+
+static void test_a_pause_that_is_asked_for_is_told(void **state)
+{
+    (void)state;
+    struct outcome outcome = run_script(put_off, PATIENCE_MS);
+    check_answer(&outcome, 503, "");
+    assert_int_equal(outcome.retry_after_ms, 17000);
+    outcome = run_script(refuse, PATIENCE_MS);
+    assert_int_equal(outcome.retry_after_ms, 0);
+    check_answer(&outcome, 401, "no");
+}
+
 static bool redirect(struct peer *peer, const struct buffer *request)
 {
     (void)request;
@@ -373,6 +390,7 @@ int main(void)
         cmocka_unit_test(test_get),
         cmocka_unit_test(test_post_is_copied),
         cmocka_unit_test(test_a_bad_status_is_an_answer),
+        cmocka_unit_test(test_a_pause_that_is_asked_for_is_told),
         cmocka_unit_test(test_a_redirect_is_not_followed),
         cmocka_unit_test(test_connections_are_kept),
         cmocka_unit_test(test_a_connection_that_the_server_closed_is_made_anew),

@@ -77,6 +77,32 @@ static void test_uuid7(void **state)
     }
 }
 
+static void test_uuid8(void **state)
+{
+    (void)state;
+    char id[ID_UUID_SIZE], again[ID_UUID_SIZE];
+    /* SHA-256("abc") = ba7816bf 8f01cfea 414140de 5dae2223 ..., with version and variant. */
+    id_uuid8("abc", id);
+    assert_string_equal(id, "ba7816bf-8f01-8fea-8141-40de5dae2223");
+    id_uuid8("abc", again);
+    assert_string_equal(id, again);
+    id_uuid8("abd", again);
+    assert_string_not_equal(id, again);
+}
+
+static void test_uuid7_that_follows_from_a_name(void **state)
+{
+    (void)state;
+    char id[ID_UUID_SIZE], again[ID_UUID_SIZE], other[ID_UUID_SIZE];
+    /* SHA-256("abc") is ba7816bf8f01cfea414140de5dae2223...; 0x0123456789ab ms. */
+    id_uuid7_of(0x0123456789ab, "abc", id);
+    assert_string_equal(id, "01234567-89ab-7fea-8141-40de5dae2223");
+    id_uuid7_of(0x0123456789ab, "abc", again);
+    assert_string_equal(id, again);
+    id_uuid7_of(0x0123456789ab, "abd", other);
+    assert_string_not_equal(id, other);
+}
+
 static void test_what_is_no_uuid7(void **state)
 {
     (void)state;
@@ -178,7 +204,9 @@ int main(void)
         cmocka_unit_test(test_separator),
         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_uuid7),
+        cmocka_unit_test(test_uuid7_that_follows_from_a_name),
         cmocka_unit_test(test_what_is_no_uuid7),
+        cmocka_unit_test(test_uuid8),
         cmocka_unit_test(test_partition),
         cmocka_unit_test(test_distinct),
     };

@@ -11,6 +11,7 @@
 #include "dispatcher/message.h"
 
 #define KAFKA_TOPIC "messages"
+#define HUB         "https://hub.example/hub"
 #define ID          "01890a5d-ac96-774b-bcce-b302099a8057"
 
 static rd_kafka_t *producer;
@@ -98,7 +99,7 @@ static struct message *make(const struct header *headers, const void *body, size
 {
     struct error error;
     rd_kafka_message_t *record = pass(headers, body, length);
-    struct message *message = message_from_kafka(record, &account, &error);
+    struct message *message = message_from_kafka(record, HUB, &account, &error);
     if (!message)
         fail_msg("%s", error.message);
     assert_int_equal(message->offset, record->offset);
@@ -110,7 +111,7 @@ static void assert_refused(const struct header *headers)
 {
     struct error error = {0};
     rd_kafka_message_t *record = pass(headers, "x", 1);
-    assert_null(message_from_kafka(record, &account, &error));
+    assert_null(message_from_kafka(record, HUB, &account, &error));
     assert_int_equal(error.code, ERROR_INVALID);
     assert_int_equal(memory_pool_used(&pool), 0);
     rd_kafka_message_destroy(record);
@@ -137,6 +138,7 @@ static void test_headers_become_lines_and_the_body_stays_as_it_is(void **state)
         {MESSAGE_HEADER_PUBLISHED_AT, "1700000000999", 0},
         {MESSAGE_HEADER_CONTENT_TYPE, "application/atom+xml; charset=\"utf-8\"", 0},
         {MESSAGE_HEADER_TRACEPARENT, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", 0},
+        {MESSAGE_HEADER_PUBLISHER_ID, "urn:mine:1", 0},
         {"unknown", "ignored", 0},
     };
     static const char *const lines[] = {
@@ -144,6 +146,7 @@ static void test_headers_become_lines_and_the_body_stays_as_it_is(void **state)
         "X-Hub-Message-Id: " ID,
         "webhook-id: " ID,
         "webhook-timestamp: 1700000000",
+        "X-Hub-MessageId: urn:mine:1",
         "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
         NULL,
     };
@@ -153,6 +156,8 @@ static void test_headers_become_lines_and_the_body_stays_as_it_is(void **state)
     struct message *message = make(headers, body, sizeof(body));
     assert_lines(message, lines);
     assert_string_equal(message->id, ID);
+    assert_string_equal(message->traceparent,
+                        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
     assert_int_equal(message->published_at_ms, 1700000000999);
     assert_true(message->cost > sizeof(*message) + sizeof(body));
     assert_int_equal(memory_pool_used(&pool), message->cost);
@@ -177,6 +182,7 @@ static void test_what_the_publisher_left_out_is_left_out_or_has_a_default(void *
                                         "webhook-timestamp: 0", NULL};
     struct message *message = make(headers, NULL, 0);
     assert_lines(message, lines);
+    assert_null(message->traceparent);
     assert_int_equal(message->body_length, 0);
     message_release(message);
     message = make(empty, "", 0);
@@ -204,7 +210,8 @@ static void test_a_message_without_a_proper_id_is_refused(void **state)
 static void test_nothing_can_end_a_header_line(void **state)
 {
     (void)state;
-    static const char *const names[] = {MESSAGE_HEADER_CONTENT_TYPE, MESSAGE_HEADER_TRACEPARENT};
+    static const char *const names[] = {MESSAGE_HEADER_CONTENT_TYPE, MESSAGE_HEADER_TRACEPARENT,
+                                        MESSAGE_HEADER_PUBLISHER_ID};
     static const struct header evil[] = {
         {NULL, "a\r\nX-Evil: 1", 0}, {NULL, "a\nb", 0}, {NULL, "a\rb", 0}, {NULL, "a\0b", 3},
         {NULL, "\x01", 0},           {NULL, "\x7f", 0}, {NULL, "\0", 1},   {NULL, "a\x1f", 0},

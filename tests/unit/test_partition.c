@@ -14,6 +14,8 @@
 
 enum { RESUME_WINDOW_MS = 1000 * 1000 };
 
+static struct fold_times times;
+
 /* --- the state topic, as its compaction leaves it --- */
 
 struct record {
@@ -65,7 +67,8 @@ static int on_changed(void *context, const char *key, const char *value, size_t 
 static int set_up(void **state)
 {
     (void)state;
-    partition = partition_new(3, RESUME_WINDOW_MS, NULL);
+    times = (struct fold_times){.resume_window_ms = RESUME_WINDOW_MS};
+    partition = partition_new(3, &times, NULL);
     sequence = 100;
     return 0;
 }
@@ -147,7 +150,7 @@ static void load(struct partition *into, const char *key, const char *value)
 static struct partition *load_all(void)
 {
     struct record *record, *next;
-    struct partition *loaded = partition_new(3, RESUME_WINDOW_MS, NULL);
+    struct partition *loaded = partition_new(3, &times, NULL);
     HASH_ITER(hh, store.records, record, next)
     {
         load(loaded, record->key, record->value);
@@ -421,7 +424,7 @@ static void test_later_records_replace_and_tombstones_remove(void **state)
     char *topic =
         state_encode_topic(entities_find_topic(&partition->entities, TOPIC)->state, &length);
 
-    struct partition *loaded = partition_new(3, RESUME_WINDOW_MS, NULL);
+    struct partition *loaded = partition_new(3, &times, NULL);
     load(loaded, key, NULL);
     load(loaded, topic_key, NULL);
     load(loaded, key, older);

@@ -167,6 +167,8 @@ static void load(struct partition *partition, struct subscription_state *s)
     free(key);
 }
 
+static const struct fold_times times = {.resume_window_ms = 1000};
+
 static void assert_counts(const struct partition *partition, int64_t new, int64_t old,
                           int64_t plain)
 {
@@ -179,7 +181,7 @@ static void test_a_rewritten_record_has_its_secrets_under_the_current_key(void *
 {
     (void)state;
     struct partition_effects effects;
-    struct partition *partition = partition_new(0, 1000, new_keys);
+    struct partition *partition = partition_new(0, &times, new_keys);
     load(partition, make_state(sealed(NULL, "plain"), (struct stored_secret){0}));
     load(partition, make_state(sealed(old_keys, "secret"), sealed(NULL, "waits")));
     assert_counts(partition, 0, 1, 1);
@@ -207,7 +209,7 @@ static void test_a_request_is_written_under_the_current_key(void **state)
 {
     (void)state;
     struct partition_effects effects;
-    struct partition *partition = partition_new(0, 1000, new_keys);
+    struct partition *partition = partition_new(0, &times, new_keys);
     struct event event = make_request(EVENT_SUBSCRIPTION_REQUESTED, 'a');
     event.secret = sealed(old_keys, "secret");
     assert_int_equal(partition_fold(partition, &event, 1, on_changed, NULL, &effects), 1);

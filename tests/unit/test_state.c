@@ -22,6 +22,8 @@ static const struct topic_state sample_topic = {
     .topic = TEXT(TOPIC),
     .registered_at_ms = 1700000000123,
     .location = {TEXT(KAFKA), 3},
+    .pings = {4711, 1700000000200, 4712, 4720, 1700000000300, true},
+    .fetched = {.digest = TEXT("0a1b"), .etag = TEXT("\"1\""), .self = TEXT(TOPIC)},
 };
 
 static struct redelivery_request sample_redeliveries[] = {{0, 70}, {123456789012, 3}};
@@ -52,6 +54,7 @@ static struct subscription_state sample(int status)
         request->owner = i == 0 ? TEXT("bank") : NULL;
         request->by_operator = i == 1;
         request->denial = i == 1 ? TEXT("not in this country") : NULL;
+        request->verify_token = i == 1 ? TEXT("t&=") : NULL;
         request->location = i == 0 ? (struct location){TEXT(KAFKA), 7} : (struct location){NULL, 0};
     }
     s.pending = sample_requests;
@@ -66,6 +69,7 @@ static struct subscription_state sample(int status)
     s.verified_at_ms = 1700000000777;
     s.lease_seconds = 86400;
     s.lease_end_ms = 1700086400777;
+    s.warned = status == SUBSCRIPTION_SUSPENDED;
     s.location = (struct location){TEXT(KAFKA), 3};
     s.position = (struct position){123456789012, 99, 42, status == SUBSCRIPTION_SUSPENDED};
     if (status == SUBSCRIPTION_SUSPENDED || status == SUBSCRIPTION_ENDING)
@@ -116,6 +120,7 @@ static void assert_same_request(const struct pending_request *a, const struct pe
     assert_same_string(a->owner, b->owner);
     assert_int_equal(a->by_operator, b->by_operator);
     assert_same_string(a->denial, b->denial);
+    assert_same_string(a->verify_token, b->verify_token);
     assert_same_location(&a->location, &b->location);
 }
 
@@ -133,6 +138,7 @@ static void assert_same(const struct subscription_state *a, const struct subscri
     assert_int_equal(a->verified_at_ms, b->verified_at_ms);
     assert_int_equal(a->lease_seconds, b->lease_seconds);
     assert_int_equal(a->lease_end_ms, b->lease_end_ms);
+    assert_int_equal(a->warned, b->warned);
     assert_int_equal(a->resumed, b->resumed);
     assert_int_equal(a->paused, b->paused);
     assert_int_equal(a->paused_at_ms, b->paused_at_ms);

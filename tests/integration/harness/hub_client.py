@@ -135,6 +135,10 @@ class HubClient:
         types = {"Content-Type": content_type} if content_type is not None else {}
         return self.request("POST", target, body, types | (headers or {}))
 
+    def ping(self, *topics: str, name: str = "hub.url") -> Answer:
+        """A light ping."""
+        return self.control([("hub.mode", "publish"), *((name, topic) for topic in topics)])
+
     def request(
         self,
         method: str,

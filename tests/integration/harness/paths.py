@@ -1,10 +1,14 @@
-"""Where things lie: the repository, the programs under test, Kafka's jars."""
+"""Where things lie: the repository, the programs under test, Kafka's jars, others' clients."""
 
 import os
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 KAFKA_LIBS = REPOSITORY / "build" / "tests" / "kafka" / "libs"
+# Others' clients: see get_clients in tests/prepare.sh.
+MOSIP_CLIENTS = REPOSITORY / "build" / "tests" / "mosip"
+NODE_CLIENTS = REPOSITORY / "build" / "tests" / "node"
+CLIENT_DRIVERS = REPOSITORY / "tests" / "clients"
 
 
 def bin_dir() -> Path:

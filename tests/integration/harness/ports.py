@@ -5,9 +5,10 @@ import random
 import socket
 
 # Each worker of pytest-xdist ("gw3") has every sixteenth port to itself: a port that one has handed out
-# and not yet bound must not be handed out by another.
+# and not yet bound must not be handed out by another. Who runs beside them says which ones it takes.
 _WORKERS = 16
-_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _WORKERS
+_CHOSEN = os.environ.get("WEBSUB_TEST_PORTS") or os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+_WORKER = int(_CHOSEN.removeprefix("gw")) % _WORKERS
 
 _handed_out: set[int] = set()
 

@@ -1,0 +1,66 @@
+#include "common/trace_context.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "common/message.h"
+#include "common/panic.h"
+
+enum { SAMPLED = 1, TRACE_AT = 3, SPAN_AT = 36, FLAGS_AT = 53 };
+
+static bool is_zero(const char *hex)
+{
+    return hex[strspn(hex, "0")] == '\0';
+}
+
+bool trace_context_parse(const char *traceparent, size_t length, struct trace_context *context)
+{
+    unsigned flags;
+    if (!message_traceparent_is_valid(traceparent, length))
+        return false;
+    memcpy(context->trace, traceparent + TRACE_AT, TRACE_ID_SIZE - 1);
+    context->trace[TRACE_ID_SIZE - 1] = '\0';
+    memcpy(context->span, traceparent + SPAN_AT, TRACE_SPAN_SIZE - 1);
+    context->span[TRACE_SPAN_SIZE - 1] = '\0';
+    char text[3] = {traceparent[FLAGS_AT], traceparent[FLAGS_AT + 1], '\0'};
+    ENSURE(sscanf(text, "%2x", &flags) == 1);
+    context->sampled = flags & SAMPLED;
+    return !is_zero(context->trace) && !is_zero(context->span);
+}
+
+void trace_context_write(const struct trace_context *context, char out[TRACE_PARENT_SIZE])
+{
+    snprintf(out, TRACE_PARENT_SIZE, "00-%s-%s-%s", context->trace, context->span,
+             context->sampled ? "01" : "00");
+}
+
+static void random_hex(char *out, size_t size)
+{
+    static const char digits[] = "0123456789abcdef";
+    uint8_t bytes[16];
+    size_t count = (size - 1) / 2;
+    do {
+        ENSURE(getrandom(bytes, count, 0) == (ssize_t)count);
+        for (size_t i = 0; i < count; i++) {
+            out[2 * i] = digits[bytes[i] >> 4];
+            out[2 * i + 1] = digits[bytes[i] & 15];
+        }
+        out[size - 1] = '\0';
+    } while (is_zero(out));
+}
+
+void trace_context_child(const struct trace_context *parent, struct trace_context *child)
+{
+    memcpy(child->trace, parent->trace, sizeof(child->trace));
+    child->sampled = parent->sampled;
+    random_hex(child->span, sizeof(child->span));
+}
+
+void trace_context_root(bool sampled, struct trace_context *context)
+{
+    random_hex(context->trace, sizeof(context->trace));
+    random_hex(context->span, sizeof(context->span));
+    context->sampled = sampled;
+}

@@ -1,0 +1,240 @@
+"""docker-compose.yml as its users run it: it comes up, survives, keeps its data, and scales."""
+
+import itertools
+import json
+import os
+import signal
+import tarfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import WEBSUB, run
+
+from harness import planted
+from harness.hub_client import HubClient
+from harness.paths import REPOSITORY
+from harness.ports import free_port
+from harness.subscriber import Endpoint, Subscriber
+from harness.topics import new_topic
+from harness.wait import wait_for
+
+SUBNET = "172.31.250.0/24"
+GATEWAY = "172.31.250.1"  # this machine, as the containers see it
+PROGRAMS = ("hub", "consolidator", "dispatcher")
+UP = 120.0  # seconds until a system is up on a slow machine
+
+pytestmark = pytest.mark.timeout(600)
+
+
+class System:
+    """The services of docker-compose.yml under a project name of their own."""
+
+    def __init__(self, directory: Path):
+        self.name = f"websubtest{os.getpid()}"
+        network = directory / "network.yml"
+        network.write_text(f"networks: {{default: {{external: true, name: {self.name}}}}}")
+        self.port = free_port()
+        self.environment = {
+            "WEBSUB_BIND": f"127.0.0.1:{self.port}",
+            "WEBSUB_SECURITY_ALLOWED_CALLBACK_NETWORKS": SUBNET,
+        }
+        self._compose = ["docker-compose", "--project-name", self.name]
+        self._compose += [
+            "--project-directory",
+            REPOSITORY,
+            "--file",
+            REPOSITORY / "docker-compose.yml",
+            "--file",
+            network,
+        ]
+
+    def compose(self, *arguments: str, check: bool = True) -> str:
+        return run(*self._compose, *arguments, environment=self.environment, check=check)
+
+    def up(self, dispatchers: int = 2) -> None:
+        scale = ["--scale", "hub=2", "--scale", "consolidator=2", "--scale", f"dispatcher={dispatchers}"]
+        self.compose("up", "--detach", *scale)
+        self.wait_well(dispatchers)
+
+    def wait_well(self, dispatchers: int = 2) -> None:
+        wanted = {"hub": 2, "consolidator": 2, "dispatcher": dispatchers}
+        wait_for(lambda: {name: self.healthy(name) for name in PROGRAMS} == wanted, self.describe, UP, 0.5)
+        wait_for(self.answers, self.describe, UP, 0.5)
+
+    def answers(self) -> bool:
+        """Whether a hub is behind the balancer."""
+        try:
+            return HubClient(self.port).request("GET", "/readyz").status == 200
+        except OSError:
+            return False
+
+    def healthy(self, service: str) -> int:
+        return sum(
+            state["Running"] and state.get("Health", {}).get("Status") == "healthy"
+            for state in self.states(service)
+        )
+
+    def states(self, service: str) -> list[dict]:
+        return [
+            json.loads(run("docker", "inspect", "--format", "{{json .State}}", container))
+            for container in self.containers(service)
+        ]
+
+    def containers(self, service: str) -> list[str]:
+        return self.compose("ps", "--quiet", service).split()
+
+    def crash(self, container: str) -> None:
+        """As when the kernel kills it; "docker kill" would count as wanted, and nothing started it again."""
+        os.kill(int(run("docker", "inspect", "--format", "{{.State.Pid}}", container)), signal.SIGKILL)
+
+    def describe(self) -> str:
+        return self.compose("ps", check=False) + self.compose("logs", "--tail", "5", check=False)
+
+
+class Traffic:
+    """Publishes one message after the other, each until the hub has it, as careful publishers do."""
+
+    _numbers = itertools.count(1)
+
+    def __init__(self, system: System, topic: str):
+        self.system, self.topic, self.sent = system, topic, []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> "Traffic":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        hub = HubClient(self.system.port, timeout=10)
+        body = self._next()
+        while not self._stop.is_set():
+            if self._accepted(hub, body):
+                self.sent.append(body)
+                body = self._next()
+            self._stop.wait(0.01)
+
+    def _next(self) -> bytes:
+        return planted.payload(f"traffic {next(self._numbers)}")
+
+    def _accepted(self, hub: HubClient, body: bytes) -> bool:
+        try:
+            return hub.publish(self.topic, body).status == 200
+        except OSError:
+            return False
+
+    def wait_more(self, count: int = 20) -> None:
+        enough = len(self.sent) + count
+        wait_for(lambda: len(self.sent) >= enough, self.system.describe, UP)
+
+
+def wait_all(endpoint: Endpoint, sent: list[bytes]) -> None:
+    """Each arrived, the first time in publish order. A publication of unknown outcome may have come twice."""
+
+    def complete() -> bool:
+        return set(endpoint.bodies()) >= set(sent)
+
+    wait_for(complete, lambda: f"{len(set(sent) - set(endpoint.bodies()))} of {len(sent)} are missing", UP)
+    first_times = list(dict.fromkeys(body for body in endpoint.bodies() if body in set(sent)))
+    assert first_times == sent
+
+
+@pytest.fixture(scope="module")
+def system(images, tmp_path_factory) -> Iterator[System]:
+    system = System(tmp_path_factory.mktemp("compose"))
+    # Not compose's: "down" must leave the address that the subscriber listens on.
+    run("docker", "network", "create", "--subnet", SUBNET, "--gateway", GATEWAY, system.name)
+    try:
+        system.up()
+        yield system
+    finally:
+        system.compose("down", "--volumes", "--timeout", "10", check=False)
+        run("docker", "network", "rm", system.name, check=False)
+
+
+@pytest.fixture(scope="module")
+def partner(system) -> Iterator[Subscriber]:
+    server = Subscriber(GATEWAY)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def feed(system, partner) -> tuple[str, Endpoint]:
+    """A topic with a subscription."""
+    hub, topic, endpoint = HubClient(system.port), new_topic("compose"), partner.endpoint()
+    hub.register(topic).check_accepted()
+    hub.subscribe(topic, endpoint.url, planted.secret()).check_accepted(202)
+    endpoint.wait_verified()
+    probe = planted.payload("probe")
+    wait_for(lambda: hub.publish(topic, probe) and probe in endpoint.bodies(), system.describe, UP, 0.2)
+    return topic, endpoint
+
+
+def test_image_is_small_and_holds_no_shell(images, tmp_path):
+    image = json.loads(run("docker", "inspect", WEBSUB))[0]
+    assert image["Size"] < 60_000_000
+    assert image["Config"]["User"] == "65532:65532"
+    assert image["Config"]["Labels"]["org.opencontainers.image.title"] == "websub"
+    assert image["Config"]["Healthcheck"]
+    container = run("docker", "create", WEBSUB)
+    try:
+        run("docker", "export", "--output", tmp_path / "image.tar", container)
+    finally:
+        run("docker", "rm", container)
+    with tarfile.open(tmp_path / "image.tar") as archive:
+        programs = {name for name in archive.getnames() if name.startswith("usr/bin/")}
+        bill = json.load(archive.extractfile("usr/share/websub/sbom.spdx.json"))
+    ours = {"websub", "websub-hub", "websub-consolidator", "websub-dispatcher", "websub-devbroker"}
+    assert programs == {f"usr/bin/{name}" for name in ours | {"sleep"}}
+    assert {"librdkafka1", "libc6", "libcurl4"} <= {package["name"] for package in bill["packages"]}
+
+
+def test_delivers_through_the_balancer(system, feed):
+    topic, endpoint = feed
+    with Traffic(system, topic) as traffic:
+        traffic.wait_more(50)
+    wait_all(endpoint, traffic.sent)
+    assert all(delivery.is_signed_with(planted.secret()) for delivery in endpoint.deliveries())
+
+
+@pytest.mark.parametrize("service", [*PROGRAMS, "balancer", "kafka"])
+def test_a_container_may_crash(system, feed, service):
+    topic, endpoint = feed
+    with Traffic(system, topic) as traffic:
+        traffic.wait_more()
+        system.crash(system.containers(service)[0])
+        traffic.wait_more()
+        system.wait_well()
+        traffic.wait_more()
+    wait_all(endpoint, traffic.sent)
+
+
+def test_dispatchers_scale_under_load(system, feed):
+    topic, endpoint = feed
+    with Traffic(system, topic) as traffic:
+        for dispatchers in (1, 3, 1, 2):
+            system.up(dispatchers)
+            traffic.wait_more()
+    wait_all(endpoint, traffic.sent)
+
+
+def test_down_and_up_keeps_everything(system, feed, partner):
+    """Subscriptions, and what a subscriber has not got yet."""
+    topic, endpoint = feed
+    partner.stop()
+    with Traffic(system, topic) as traffic:
+        traffic.wait_more()
+    system.compose("down", "--timeout", "30")
+    assert system.containers("kafka") == []
+    partner.start()
+    system.up()
+    with Traffic(system, topic) as after:
+        after.wait_more()
+    wait_all(endpoint, traffic.sent + after.sent)
