@@ -1,5 +1,5 @@
 /**
- * A table; on narrow screens each row becomes a card (style/parts.css). That takes its semantics from
+ * A table; on narrow screens each row becomes a card (style/tables.css). That takes its semantics from
  * it in some browsers: hence the roles.
  */
 import { html } from './html.js';
