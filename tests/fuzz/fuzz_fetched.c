@@ -64,7 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         const char *line = take_line(&at, end, &length);
         if (length == 0)
             break;
-        char *copy = xstrndup(line, length);
+        char *copy = xmemdup(line, length);
         fetch_head_take_line(&head, copy, length);
         free(copy);
     }
