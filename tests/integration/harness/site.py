@@ -1,5 +1,6 @@
 """A publisher's web site: pages that change, with what HTTP has for telling whether they did."""
 
+import functools
 import gzip
 import hashlib
 
@@ -10,6 +11,11 @@ ATOM = "application/atom+xml"
 HTML = "text/html; charset=utf-8"
 TEXT = "text/plain"
 JSON = "application/json"
+
+
+@functools.lru_cache(maxsize=8)
+def _pack(body: bytes) -> bytes:
+    return gzip.compress(body)
 
 
 class Page:
@@ -33,6 +39,10 @@ class Page:
     def touch(self) -> None:
         """The same content under another ETag, as after a restart of some servers."""
         self._version += 1
+
+    def prepare(self) -> None:
+        """Packs the content now."""
+        _pack(self.body)
 
     def behave(self, behaviour: Behaviour) -> None:
         """Answers so from now on."""
@@ -70,5 +80,5 @@ class Page:
         if self.packed:
             assert "gzip" in (received.header("Accept-Encoding") or "")
             headers["Content-Encoding"] = "gzip"
-            body = gzip.compress(body)
+            body = _pack(body)
         return Reply(200, body, headers)
