@@ -48,6 +48,8 @@ rd_kafka_resp_err_t kafka_ask_offsets(rd_kafka_t *rk, rd_kafka_topic_partition_l
                                       int timeout_ms)
 {
     int64_t deadline = clock_monotonic_ms() + timeout_ms;
+    if (list->cnt == 0)
+        return RD_KAFKA_RESP_ERR_NO_ERROR; /* librdkafka calls it an invalid argument */
     rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(rk, list, timeout_ms);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR || first_error(list) != RD_KAFKA_RESP_ERR_NO_ERROR)
         refresh(rk, list, code != RD_KAFKA_RESP_ERR_NO_ERROR, deadline);

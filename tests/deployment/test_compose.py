@@ -179,7 +179,8 @@ def feed(system, partner) -> tuple[str, Endpoint]:
 
 def test_image_is_small_and_holds_no_shell(images, tmp_path):
     image = json.loads(run("docker", "inspect", WEBSUB))[0]
-    assert image["Size"] < 60_000_000
+    # Half of it is the data of ICU, which Debian's libxml2 brings.
+    assert image["Size"] < 64_000_000
     assert image["Config"]["User"] == "65532:65532"
     assert image["Config"]["Labels"]["org.opencontainers.image.title"] == "websub"
     assert image["Config"]["Healthcheck"]

@@ -78,6 +78,15 @@ static void test_ends_of_several_partitions_are_found(void **state)
     rd_kafka_topic_partition_list_destroy(list);
 }
 
+static void test_of_no_partitions_all_are_found(void **state)
+{
+    (void)state;
+    struct error error;
+    rd_kafka_topic_partition_list_t *none = rd_kafka_topic_partition_list_new(0);
+    assert_int_equal(kafka_find_offsets(client, none, TIMEOUT_MS, NULL, &error), 0);
+    rd_kafka_topic_partition_list_destroy(none);
+}
+
 /** librdkafka takes what it was told once for final, as long as nothing has it ask again. */
 static void test_a_partition_that_had_no_leader_is_found_once_it_has(void **state)
 {
@@ -121,6 +130,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         STORY(test_ends_of_several_partitions_are_found),
+        STORY(test_of_no_partitions_all_are_found),
         STORY(test_a_partition_that_had_no_leader_is_found_once_it_has),
         STORY(test_a_partition_that_has_another_leader_is_found),
         STORY(test_looking_up_stops_when_told),
