@@ -25,7 +25,7 @@ GATEWAY = "172.31.250.1"  # this machine, as the containers see it
 PROGRAMS = ("hub", "consolidator", "dispatcher")
 UP = 120.0  # seconds until a system is up on a slow machine
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(900)
 
 
 class System:

@@ -13,6 +13,9 @@ from conftest import run
 from harness.paths import REPOSITORY
 
 CHART = REPOSITORY / "helm"
+# Building helm takes minutes where Go has not built it before.
+pytestmark = pytest.mark.timeout(900)
+
 HELM_MODULE = "helm.sh/helm/v3/cmd/helm@v3.16.4"
 KUBERNETES = "1.31"
 
