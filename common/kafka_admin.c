@@ -36,11 +36,13 @@ static bool has_controller(rd_kafka_t *rk)
 /** Kafka always tells the id of its cluster, whatever becomes of its controller. */
 static bool is_mock(rd_kafka_t *rk)
 {
-    char *id = has_controller(rk) ? NULL : rd_kafka_clusterid(rk, CONTROLLER_WAIT_MS);
-    bool mock = !id && !has_controller(rk);
-    if (id)
-        rd_kafka_mem_free(rk, id);
-    return mock;
+    if (has_controller(rk))
+        return false;
+    char *id = rd_kafka_clusterid(rk, CONTROLLER_WAIT_MS);
+    if (!id)
+        return true;
+    rd_kafka_mem_free(rk, id);
+    return false;
 }
 
 int kafka_admin_count_partitions(rd_kafka_t *rk, const char *name, int timeout_ms)
