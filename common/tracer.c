@@ -140,6 +140,17 @@ static json_t *take_batch(struct tracer *tracer)
     return batch;
 }
 
+/** Lets go of the lock meanwhile. */
+static void send_waiting(struct tracer *tracer)
+{
+    json_t *batch = take_batch(tracer);
+    tracer->sending = true;
+    pthread_mutex_unlock(&tracer->lock);
+    send_batch(tracer, batch);
+    json_decref(batch);
+    pthread_mutex_lock(&tracer->lock);
+}
+
 static void wait_ms(struct tracer *tracer, int64_t milliseconds)
 {
     struct timespec until;
@@ -161,12 +172,7 @@ static void *tracer_main(void *context)
             wait_ms(tracer, PAUSE_MS);
         if (tracer->sending || json_array_size(tracer->waiting) == 0)
             continue;
-        json_t *batch = take_batch(tracer);
-        tracer->sending = true;
-        pthread_mutex_unlock(&tracer->lock);
-        send_batch(tracer, batch);
-        json_decref(batch);
-        pthread_mutex_lock(&tracer->lock);
+        send_waiting(tracer);
     }
     pthread_mutex_unlock(&tracer->lock);
     return NULL;
@@ -229,12 +235,7 @@ static void send_rest(struct tracer *tracer)
             wait_ms(tracer, deadline_ms - clock_monotonic_ms());
             continue;
         }
-        json_t *batch = take_batch(tracer);
-        tracer->sending = true;
-        pthread_mutex_unlock(&tracer->lock);
-        send_batch(tracer, batch);
-        json_decref(batch);
-        pthread_mutex_lock(&tracer->lock);
+        send_waiting(tracer);
     }
     pthread_mutex_unlock(&tracer->lock);
 }
