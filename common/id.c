@@ -156,6 +156,15 @@ bool id_uuid7_time(const char *id, int64_t *wall_ms)
     return true;
 }
 
+void id_random_hex(char *out, size_t size)
+{
+    uint8_t bytes[16];
+    size_t count = (size - 1) / 2;
+    ENSURE(count <= sizeof(bytes));
+    fill_random(bytes, count);
+    write_hex(bytes, count, out);
+}
+
 char *id_topic_key(const char *topic)
 {
     return xasprintf("topic:%s", topic);

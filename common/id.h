@@ -36,6 +36,9 @@ bool id_uuid7_time(const char *id, int64_t *wall_ms);
 /** `length` random letters and digits and a NUL: challenges, tokens. */
 void id_random_text(char *out, size_t length);
 
+/** `size - 1` (even, at most 32) random hex digits in lower case and a NUL. */
+void id_random_hex(char *out, size_t size);
+
 /** Entity keys in the events and state topics: "topic:<url>", "subscription:<id>". Caller frees. */
 char *id_topic_key(const char *topic);
 char *id_subscription_key(const char *subscription_id);

@@ -1,10 +1,9 @@
 #include "common/trace_context.h"
 
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 
+#include "common/id.h"
 #include "common/message.h"
 #include "common/panic.h"
 
@@ -36,18 +35,10 @@ void trace_context_write(const struct trace_context *context, char out[TRACE_PAR
              context->sampled ? "01" : "00");
 }
 
-static void random_hex(char *out, size_t size)
+static void random_id(char *out, size_t size)
 {
-    static const char digits[] = "0123456789abcdef";
-    uint8_t bytes[16];
-    size_t count = (size - 1) / 2;
     do {
-        ENSURE(getrandom(bytes, count, 0) == (ssize_t)count);
-        for (size_t i = 0; i < count; i++) {
-            out[2 * i] = digits[bytes[i] >> 4];
-            out[2 * i + 1] = digits[bytes[i] & 15];
-        }
-        out[size - 1] = '\0';
+        id_random_hex(out, size);
     } while (is_zero(out));
 }
 
@@ -55,12 +46,12 @@ void trace_context_child(const struct trace_context *parent, struct trace_contex
 {
     memcpy(child->trace, parent->trace, sizeof(child->trace));
     child->sampled = parent->sampled;
-    random_hex(child->span, sizeof(child->span));
+    random_id(child->span, sizeof(child->span));
 }
 
 void trace_context_root(bool sampled, struct trace_context *context)
 {
-    random_hex(context->trace, sizeof(context->trace));
-    random_hex(context->span, sizeof(context->span));
+    random_id(context->trace, sizeof(context->trace));
+    random_id(context->span, sizeof(context->span));
     context->sampled = sampled;
 }
