@@ -67,13 +67,18 @@ def has_image(name: str) -> bool:
 
 
 @pytest.fixture(scope="session")
-def images(engine, tmp_path_factory):
-    """All that docker-compose.yml needs. What is there already is used, but for ours, which is built anew."""
+def base_image(engine, tmp_path_factory) -> str:
     if not has_image(BASE):
         archive = tmp_path_factory.mktemp("base") / "base.tar"
         run("mmdebstrap", "--variant=minbase", "bookworm", archive, "http://deb.debian.org/debian")
         run("docker", "import", "--change", 'CMD ["bash"]', archive, BASE)
         archive.unlink()
+    return BASE
+
+
+@pytest.fixture(scope="session")
+def images(base_image, tmp_path_factory):
+    """All that docker-compose.yml needs. What is there already is used, but for ours, which is built anew."""
     for folder, name in STAND_INS.items():
         if has_image(name):
             continue
