@@ -1,101 +1,28 @@
 """docker-compose.yml as its users run it: it comes up, survives, keeps its data, and scales."""
 
+import http.client
 import itertools
 import json
-import os
-import signal
 import tarfile
 import threading
+import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from compose import GATEWAY, PROGRAMS, SUBNET, UP, System
 
 from conftest import WEBSUB, run
 from harness import planted
 from harness.hub_client import HubClient
-from harness.paths import REPOSITORY
-from harness.ports import free_port
 from harness.site import ATOM, Page
 from harness.subscriber import Endpoint, Subscriber
 from harness.topics import new_topic
+from harness.users import basic
 from harness.wait import wait_for
 
-SUBNET = "172.31.250.0/24"
-GATEWAY = "172.31.250.1"  # this machine, as the containers see it
-PROGRAMS = ("hub", "consolidator", "dispatcher")
 OURS = {"websub", "websub-hub", "websub-consolidator", "websub-dispatcher", "websub-devbroker"}
-UP = 120.0  # seconds until a system is up on a slow machine
 
 pytestmark = pytest.mark.timeout(900)
-
-
-class System:
-    """The services of docker-compose.yml under a project name of their own."""
-
-    def __init__(self, directory: Path):
-        self.name = f"websubtest{os.getpid()}"
-        override = directory / "override.yml"
-        override.write_text(
-            f"networks: {{default: {{external: true, name: {self.name}}}}}\n"
-            "services: {dispatcher: {environment: {WEBSUB_FETCH_FEED_DIFF: 'true'}}}\n"
-        )
-        self.port = free_port()
-        self.environment = {
-            "WEBSUB_BIND": f"127.0.0.1:{self.port}",
-            "WEBSUB_SECURITY_ALLOWED_CALLBACK_NETWORKS": SUBNET,
-        }
-        self._compose = ["docker-compose", "--project-name", self.name]
-        self._compose += [
-            "--project-directory",
-            REPOSITORY,
-            "--file",
-            REPOSITORY / "docker-compose.yml",
-            "--file",
-            override,
-        ]
-
-    def compose(self, *arguments: str, check: bool = True) -> str:
-        return run(*self._compose, *arguments, environment=self.environment, check=check)
-
-    def up(self, dispatchers: int = 2) -> None:
-        scale = ["--scale", "hub=2", "--scale", "consolidator=2", "--scale", f"dispatcher={dispatchers}"]
-        self.compose("up", "--detach", *scale)
-        self.wait_well(dispatchers)
-
-    def wait_well(self, dispatchers: int = 2) -> None:
-        wanted = {"hub": 2, "consolidator": 2, "dispatcher": dispatchers}
-        wait_for(lambda: {name: self.healthy(name) for name in PROGRAMS} == wanted, self.describe, UP, 0.5)
-        wait_for(self.answers, self.describe, UP, 0.5)
-
-    def answers(self) -> bool:
-        """Whether a hub is behind the balancer."""
-        try:
-            return HubClient(self.port).request("GET", "/readyz").status == 200
-        except OSError:
-            return False
-
-    def healthy(self, service: str) -> int:
-        return sum(
-            state["Running"] and state.get("Health", {}).get("Status") == "healthy"
-            for state in self.states(service)
-        )
-
-    def states(self, service: str) -> list[dict]:
-        return [
-            json.loads(run("docker", "inspect", "--format", "{{json .State}}", container))
-            for container in self.containers(service)
-        ]
-
-    def containers(self, service: str) -> list[str]:
-        return self.compose("ps", "--quiet", service).split()
-
-    def crash(self, container: str) -> None:
-        """As when the kernel kills it; "docker kill" would count as wanted, and nothing started it again."""
-        os.kill(int(run("docker", "inspect", "--format", "{{.State.Pid}}", container)), signal.SIGKILL)
-
-    def describe(self) -> str:
-        return self.compose("ps", check=False) + self.compose("logs", "--tail", "5", check=False)
 
 
 class Traffic:
@@ -117,7 +44,7 @@ class Traffic:
         self._thread.join()
 
     def _run(self) -> None:
-        hub = HubClient(self.system.port, timeout=10)
+        hub = self.system.hub(timeout=10)
         body = self._next()
         while not self._stop.is_set():
             if self._accepted(hub, body):
@@ -173,7 +100,7 @@ def partner(system) -> Iterator[Subscriber]:
 @pytest.fixture
 def feed(system, partner) -> tuple[str, Endpoint]:
     """A topic with a subscription."""
-    hub, topic, endpoint = HubClient(system.port), new_topic("compose"), partner.endpoint()
+    hub, topic, endpoint = system.hub(), new_topic("compose"), partner.endpoint()
     hub.register(topic).check_accepted()
     hub.subscribe(topic, endpoint.url, planted.secret()).check_accepted(202)
     endpoint.wait_verified()
@@ -235,7 +162,7 @@ def test_reads_feeds_in_the_encodings_of_the_web(system, partner, encoding, titl
         )
         return (text + "</feed>").encode(encoding)
 
-    hub, page, endpoint = HubClient(system.port), Page(partner, atom("first"), ATOM), partner.endpoint()
+    hub, page, endpoint = system.hub(), Page(partner, atom("first"), ATOM), partner.endpoint()
     hub.register(page.url).check_accepted()
     hub.subscribe(page.url, endpoint.url, planted.secret()).check_accepted(202)
     endpoint.wait_verified()
@@ -283,3 +210,54 @@ def test_down_and_up_keeps_everything(system, feed, partner):
     with Traffic(system, topic) as after:
         after.wait_more()
     wait_all(endpoint, traffic.sent + after.sent)
+
+
+def test_secured_later_with_all_that_it_has(system, feed, partner):
+    """deploy/compose/secure.yml: users over TLS, and new secrets encrypted in Kafka."""
+    topic, endpoint = feed
+    password = planted.secret("operator")
+    system.secure(password)
+    system.up()
+    with Traffic(system, topic) as traffic:
+        traffic.wait_more()
+    wait_all(endpoint, traffic.sent)
+    body = planted.payload("by nobody")
+    for headers in ({}, basic("operator", f"not {password}"), basic("somebody", password)):
+        system.hub(headers=headers).publish(topic, body).check_denied(401)
+    with pytest.raises((OSError, http.client.HTTPException)):
+        HubClient(system.port).publish(topic, body).check_accepted()
+
+    later = partner.endpoint()
+    system.hub().subscribe(topic, later.url, planted.secret()).check_accepted(202)
+    later.wait_verified()
+    with Traffic(system, topic) as traffic:
+        wait_for(later.bodies, later.describe, UP)
+    assert all(delivery.is_signed_with(planted.secret()) for delivery in later.deliveries())
+    key, secret_key = (system.secrets / "secret_keys").read_text().strip().split("=", 1)
+    wait_for(lambda: f'{{key="{key}"}}' in encrypted_secrets(system), "an encrypted secret", UP)
+
+    containers = [container for name in (*PROGRAMS, "balancer") for container in system.containers(name)]
+    told = system.compose("logs") + run("docker", "inspect", *containers)
+    password_hash = (system.secrets / "users").read_text().split(":")[1]
+    for secret in (planted.MARK, secret_key, password_hash):
+        assert secret not in told
+    assert body not in endpoint.bodies() + later.bodies()
+
+
+def encrypted_secrets(system: System) -> list[str]:
+    """The keys of the secrets in the state."""
+    samples = [
+        line.split()
+        for container in system.containers("consolidator")
+        for line in get_metrics(container, 9192).splitlines()
+        if line.startswith("websub_consolidator_secrets{")
+    ]
+    return [name.removeprefix("websub_consolidator_secrets") for name, value in samples if float(value) > 0]
+
+
+def get_metrics(container: str, port: int) -> str:
+    address = run(
+        "docker", "inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", container
+    )
+    with urllib.request.urlopen(f"http://{address}:{port}/metrics", timeout=10) as response:
+        return response.read().decode()
