@@ -28,14 +28,16 @@ class System:
         shutil.copy(REPOSITORY / "docker-compose.yml", directory)
         copied = shutil.ignore_patterns(self.secrets.name)
         shutil.copytree(REPOSITORY / "deploy/compose", directory / "deploy/compose", ignore=copied)
+        shutil.copytree(REPOSITORY / "helm/files", directory / "helm/files")
         override = directory / "override.yml"
         override.write_text(
             f"networks: {{default: {{external: true, name: {self.name}}}}}\n"
             "services: {dispatcher: {environment: {WEBSUB_FETCH_FEED_DIFF: 'true'}}}\n"
         )
-        self.port = free_port()
+        self.port, self.prometheus_port = free_port(), free_port()
         self.environment = {
             "WEBSUB_BIND": f"127.0.0.1:{self.port}",
+            "WEBSUB_PROMETHEUS_BIND": f"127.0.0.1:{self.prometheus_port}",
             "WEBSUB_SECURITY_ALLOWED_CALLBACK_NETWORKS": SUBNET,
         }
         self._directory = directory

@@ -12,7 +12,11 @@ from harness.paths import REPOSITORY
 
 IMAGES = Path(__file__).parent / "images"
 BASE = "debian:bookworm-slim"
-STAND_INS = {"kafka": "apache/kafka:4.1.0", "haproxy": "haproxy:3.0-alpine"}
+STAND_INS = {
+    "kafka": "apache/kafka:4.1.0",
+    "haproxy": "haproxy:3.0-alpine",
+    "prometheus": "prom/prometheus:v3.5.0",
+}
 WEBSUB = "websub:0.1.0"
 
 # The builder of the engine without plugins; the network of the host, with its way to the packages.

@@ -212,6 +212,29 @@ def test_down_and_up_keeps_everything(system, feed, partner):
     wait_all(endpoint, traffic.sent + after.sent)
 
 
+def test_prometheus_finds_every_container(system):
+    """Of the profile "observability"; Grafana cannot be had here."""
+    system.compose("up", "--detach", "prometheus")
+
+    def get(what: str) -> dict:
+        url = f"http://127.0.0.1:{system.prometheus_port}/api/v1/{what}"
+        with urllib.request.urlopen(url, timeout=10) as response:
+            return json.load(response)["data"]
+
+    def well() -> list[str]:
+        try:
+            targets = get("targets")["activeTargets"]
+        except OSError:  # it does not listen yet
+            return []
+        return sorted(target["labels"]["instance"][-5:] for target in targets if target["health"] == "up")
+
+    wanted = [":9191", ":9191", ":9192", ":9192", ":9193", ":9193"]
+    wait_for(lambda: well() == wanted, lambda: f"{wanted}, not {well()}{system.describe()}", UP, 0.5)
+    rules = get("rules")["groups"][0]["rules"]
+    assert rules and all(rule["health"] != "err" for rule in rules)
+    system.compose("rm", "--stop", "--force", "prometheus")
+
+
 def test_secured_later_with_all_that_it_has(system, feed, partner):
     """deploy/compose/secure.yml: users over TLS, and new secrets encrypted in Kafka."""
     topic, endpoint = feed
