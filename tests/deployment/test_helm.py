@@ -23,7 +23,13 @@ SWITCHES = {
     "secret": {
         "existingSecret": "keys",
         "config": {
-            "kafka": {"properties": ["file:/etc/websub/secrets/kafka", "security.protocol=SASL_SSL"]},
+            "kafka": {
+                "properties": [
+                    "file:/etc/websub/secrets/kafka",
+                    "security.protocol=SASL_SSL",
+                    "sasl.oauthbearer.token.endpoint.url=https://login.example.org/token",
+                ]
+            },
             "security": {"secret_keys": ["file:/etc/websub/secrets/keys"]},
         },
     },
@@ -290,3 +296,4 @@ def test_notes_warn_of_what_is_open(switch, tmp_path):
     assert ("not encrypted" in told) == ("secret_keys" not in config.get("security", {}))
     assert "helm test release --namespace events" in told
     assert ("https://127.0.0.1" in told) == ("tlsSecret" in values)
+    assert ("--user" in told) == ("auth" in config)
