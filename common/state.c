@@ -56,9 +56,11 @@ char *state_encode_topic(const struct topic_state *topic, size_t *length)
     put_location(object, &topic->location);
     put_positive(object, "pinged", topic->pings.oldest);
     put_positive(object, "pinged_at", topic->pings.oldest_at_ms);
+    trace_headers_put(object, "trace", &topic->pings.trace);
     put_positive(object, "fetching", topic->pings.fetching);
     put_positive(object, "again", topic->pings.again);
     put_positive(object, "again_at", topic->pings.again_at_ms);
+    trace_headers_put(object, "again_trace", &topic->pings.again_trace);
     put_true(object, "disturbed", topic->pings.disturbed);
     fetched_put(object, &topic->fetched);
     return json_finish(object, length);
@@ -158,9 +160,11 @@ static struct topic_state *decode_topic(const json_t *object, struct error *prob
     take_location(object, &topic->location, problem);
     topic->pings.oldest = json_take_bounded(object, "pinged", INT64_MAX, problem);
     topic->pings.oldest_at_ms = json_take_bounded(object, "pinged_at", RECORD_MAX_MS, problem);
+    trace_headers_take(object, "trace", &topic->pings.trace, problem);
     topic->pings.fetching = json_take_bounded(object, "fetching", INT64_MAX, problem);
     topic->pings.again = json_take_bounded(object, "again", INT64_MAX, problem);
     topic->pings.again_at_ms = json_take_bounded(object, "again_at", RECORD_MAX_MS, problem);
+    trace_headers_take(object, "again_trace", &topic->pings.again_trace, problem);
     topic->pings.disturbed = json_take_bool(object, "disturbed", problem);
     fetched_take(object, &topic->fetched, problem);
     if (problem->code == ERROR_NONE && (!topic->topic || !topic->location.kafka_topic))
@@ -350,12 +354,20 @@ void state_record_fini(struct state_record *record)
     memset(&record->value, 0, sizeof(record->value));
 }
 
+void topic_pings_fini(struct topic_pings *pings)
+{
+    trace_headers_fini(&pings->trace);
+    trace_headers_fini(&pings->again_trace);
+    *pings = (struct topic_pings){0};
+}
+
 void topic_state_free(struct topic_state *topic)
 {
     if (!topic)
         return;
     free(topic->topic);
     location_fini(&topic->location);
+    topic_pings_fini(&topic->pings);
     fetched_fini(&topic->fetched);
     free(topic);
 }
