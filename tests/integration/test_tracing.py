@@ -12,7 +12,6 @@ from harness.collector import Collector
 from harness.hub_client import send_raw
 from harness.kafka import KafkaBroker
 from harness.settle import subscribe
-from harness.site import TEXT, Page
 from harness.suite import Suite
 from harness.topics import new_topic, register_topic
 from harness.wait import wait_for
@@ -38,28 +37,25 @@ def settings_for(collector: Collector) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def traced_suite(kafka, collector, tmp_path_factory):
+def suite(kafka, collector, tmp_path_factory):
     directory = tmp_path_factory.mktemp("traced")
     with Suite(kafka.bootstrap, directory, "traced-", settings=settings_for(collector)) as suite:
         yield suite.start()
 
 
 @pytest.fixture
-def feed(traced_suite, subscriber):
-    hub, endpoint = traced_suite.hub(), subscriber.endpoint()
-    topic = register_topic(hub, "traced")
+def feed(hub, subscriber):
+    topic, endpoint = register_topic(hub, "traced"), subscriber.endpoint()
     subscribe(hub, topic, endpoint, planted.secret())
     return hub, topic, endpoint
 
 
 @pytest.fixture
-def page(traced_suite, subscriber):
-    """A topic that can be fetched, with a subscriber."""
-    hub, endpoint = traced_suite.hub(), subscriber.endpoint()
-    page = Page(subscriber, planted.payload("first"), TEXT)
-    hub.register(page.url).check_accepted()
+def endpoint(hub, page, subscriber):
+    """Subscribed to the page."""
+    endpoint = subscriber.endpoint()
     subscribe(hub, page.url, endpoint)
-    return hub, page, endpoint
+    return endpoint
 
 
 @pytest.fixture
@@ -216,14 +212,14 @@ def test_of_a_later_version_what_we_know_of_it_counts(feed, collector, trace):
     ],
     ids=["several", "long", "too long", "not ASCII"],
 )
-def test_tracestate_is_passed_on_as_one_line(traced_suite, feed, collector, trace, lines, passed_on):
+def test_tracestate_is_passed_on_as_one_line(suite, feed, collector, trace, lines, passed_on):
     _, topic, endpoint = feed
     head = [f"traceparent: 00-{trace}-{SPAN}-01", *(f"tracestate: {line}" for line in lines)]
     sent = (
         f"POST /hub?hub.mode=publish&hub.topic={topic} HTTP/1.1\r\nHost: hub\r\nContent-Type: text/plain\r\n"
     )
     sent += "".join(f"{line}\r\n" for line in head) + "Content-Length: 1\r\n\r\nx"
-    message = send_raw(traced_suite["hub-0"].port, sent.encode("latin-1")).check_accepted().message_id
+    message = send_raw(suite["hub-0"].port, sent.encode("latin-1")).check_accepted().message_id
     (attempt,) = wait_message(collector, message)["deliver"]
     assert attempt.trace == trace and attempt.state == (passed_on or "")
     assert delivery_of(endpoint, message).header("tracestate") == passed_on
@@ -232,9 +228,9 @@ def test_tracestate_is_passed_on_as_one_line(traced_suite, feed, collector, trac
 # --- publications that fail ---
 
 
-def test_a_refused_publication_leaves_a_span(traced_suite, collector, trace):
+def test_a_refused_publication_leaves_a_span(hub, collector, trace):
     topic = new_topic("unknown")
-    answered = traced_suite.hub().publish(topic, b"x", headers=headers_of(f"00-{trace}-{SPAN}-01"))
+    answered = hub.publish(topic, b"x", headers=headers_of(f"00-{trace}-{SPAN}-01"))
     reason = answered.check_denied(404).reason
     (span,) = collector.wait_trace(trace, 1)
     assert (span.name, span.parent, span.failed, span.error) == ("publish", SPAN, True, reason)
@@ -244,16 +240,16 @@ def test_a_refused_publication_leaves_a_span(traced_suite, collector, trace):
     assert "messaging.message.id" not in span.attributes
 
 
-def test_a_refused_ping_leaves_a_span(traced_suite, collector, trace):
-    hub = traced_suite.hub(headers=headers_of(f"00-{trace}-{SPAN}-01"))
+def test_a_refused_ping_leaves_a_span(suite, collector, trace):
+    hub = suite.hub(headers=headers_of(f"00-{trace}-{SPAN}-01"))
     hub.ping(new_topic("unknown"), new_topic("unknown")).check_denied(404)
     (span,) = collector.wait_trace(trace, 1)
     assert (span.name, span.failed, span.attributes["error.type"]) == ("ping", True, "404")
     assert span.attributes["messaging.batch.message_count"] == 2
 
 
-def test_other_requests_are_not_traced(traced_suite, feed, collector, trace):
-    hub = traced_suite.hub(headers=headers_of(f"00-{trace}-{SPAN}-01"))
+def test_other_requests_are_not_traced(suite, feed, collector, trace):
+    hub = suite.hub(headers=headers_of(f"00-{trace}-{SPAN}-01"))
     hub.register(new_topic("traced")).check_accepted()
     hub.subscribe(new_topic("unknown"), "http://127.0.0.1:9/").check_denied(404)
     wait_message(collector, publish(feed, None))
@@ -284,8 +280,7 @@ def test_a_publication_that_kafka_does_not_take_leaves_a_span(collector, trace, 
 # --- light pings ---
 
 
-def test_a_ping_is_followed_to_the_fetch_and_every_attempt(page, collector, trace):
-    hub, page, endpoint = page
+def test_a_ping_is_followed_to_the_fetch_and_every_attempt(hub, page, endpoint, collector, trace):
     page.change(planted.payload("second"))
     endpoint.on_delivery = first(1, answer(500), answer(200))
     ping(hub, f"00-{trace}-{SPAN}-01", page.url, tracestate=STATE)
@@ -314,8 +309,7 @@ def test_a_ping_is_followed_to_the_fetch_and_every_attempt(page, collector, trac
         assert received.header("tracestate") == STATE
 
 
-def test_each_attempt_to_fetch_has_a_span(page, collector, trace):
-    hub, page, _ = page
+def test_each_attempt_to_fetch_has_a_span(hub, page, endpoint, collector, trace):
     page.change(planted.payload("second"))
     page.behave(first(1, answer(503), page.answer))
     ping(hub, f"00-{trace}-{SPAN}-01", page.url)
@@ -327,8 +321,7 @@ def test_each_attempt_to_fetch_has_a_span(page, collector, trace):
     assert attempt.parent == fetched.id
 
 
-def test_a_fetch_that_finds_nothing_new_or_is_given_up_has_a_span(page, collector):
-    hub, page, _ = page
+def test_a_fetch_that_finds_nothing_new_or_is_given_up_has_a_span(hub, page, collector):
     page.change(planted.payload("second"))
     for behaviour, outcome in (
         (page.answer, "distributed"),
@@ -342,9 +335,8 @@ def test_a_fetch_that_finds_nothing_new_or_is_given_up_has_a_span(page, collecto
         assert (span.attributes["websub.outcome"], span.failed) == (outcome, outcome == "given_up")
 
 
-def test_pings_that_come_together_share_the_fetch_of_the_first(page, collector):
+def test_pings_that_come_together_share_the_fetch_of_the_first(hub, page, endpoint, collector):
     """The trace of a ping that asked for no fetch of its own ends at the hub."""
-    hub, page, endpoint = page
     release = threading.Event()
     traces = [secrets.token_hex(16) for _ in range(3)]
     page.change(planted.payload("second"))
@@ -365,9 +357,9 @@ def test_pings_that_come_together_share_the_fetch_of_the_first(page, collector):
     assert [span.name for span in collector.of_trace(traces[2])] == ["ping"]
 
 
-def test_a_ping_of_a_topic_that_is_only_a_name_is_followed_too(traced_suite, subscriber, collector, trace):
+def test_a_ping_of_a_topic_that_is_only_a_name_is_followed_too(hub, subscriber, collector, trace):
     """There is nothing to fetch: the deliveries hang below the ping."""
-    hub, endpoint, topic = traced_suite.hub(), subscriber.endpoint(), f"partner/{trace}"
+    endpoint, topic = subscriber.endpoint(), f"partner/{trace}"
     hub.register(topic).check_accepted()
     subscribe(hub, topic, endpoint)
     ping(hub, f"00-{trace}-{SPAN}-01", topic)
@@ -376,8 +368,7 @@ def test_a_ping_of_a_topic_that_is_only_a_name_is_followed_too(traced_suite, sub
     assert by_name["deliver"].parent == by_name["ping"].id
 
 
-def test_a_ping_that_is_not_sampled_is_passed_on(page, collector, trace):
-    hub, page, endpoint = page
+def test_a_ping_that_is_not_sampled_is_passed_on(hub, page, endpoint, collector, trace):
     page.change(planted.payload("second"))
     ping(hub, f"00-{trace}-{SPAN}-00", page.url, tracestate=STATE)
     endpoint.wait_bodies([page.body])
