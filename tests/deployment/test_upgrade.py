@@ -8,6 +8,7 @@ is the commit in `previous-version`; what new features do meanwhile is in test_u
 import itertools
 
 import pytest
+from versions import NEW, OLD, Installation
 
 from harness import planted
 from harness.behaviours import answer
@@ -21,7 +22,6 @@ from harness.subscriber import Endpoint, Subscriber
 from harness.suite import Suite
 from harness.topics import register_topic
 from harness.wait import wait_for
-from versions import NEW, OLD, Installation
 
 H, C, D = "hub", "consolidator", "dispatcher"
 
