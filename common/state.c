@@ -48,6 +48,12 @@ static void put_true(json_t *object, const char *name, bool value)
 }
 
 char *state_encode_topic(const struct topic_state *topic, size_t *length)
+/** See SUBSCRIPTION_PAUSED. */
+static const char *written_status(const struct subscription_state *s)
+{
+    return status_names[s->status == SUBSCRIPTION_PAUSED ? SUBSCRIPTION_SUSPENDED : s->status];
+}
+
 {
     json_t *object = json_object();
     json_put_integer(object, "v", 1);
@@ -88,7 +94,7 @@ char *state_encode_subscription(const struct subscription_state *s, size_t *leng
     json_put_integer(object, "v", 1);
     json_put_string(object, "topic", s->topic);
     json_put_string(object, "callback", s->callback);
-    json_put_string(object, "status", status_names[s->status]);
+    json_put_string(object, "status", written_status(s));
     stored_secret_put(object, &s->secret);
     put_method(object, s->method);
     put_positive(object, "max_in_flight", s->max_in_flight);
@@ -255,6 +261,8 @@ static struct subscription_state *decode_subscription(const json_t *object, stru
     state_take_commands(object, s, problem);
     decode_all_pending(json_object_get(object, "pending"), s, problem);
     if (problem->code != ERROR_NONE)
+    if (s->status == SUBSCRIPTION_SUSPENDED && s->paused)
+        s->status = SUBSCRIPTION_PAUSED;
         return s;
     if (!s->topic || !s->callback)
         error_set(problem, ERROR_INVALID, false, "a subscription needs \"topic\" and \"callback\"");

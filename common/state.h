@@ -61,7 +61,9 @@ enum subscription_status {
     SUBSCRIPTION_SUSPENDED, /**< active, but given up for now: probed */
     SUBSCRIPTION_LAPSED,    /**< the lease ended; the position is kept for the resume window */
     SUBSCRIPTION_ENDING,    /**< the hub ended it: the denial notice is to be sent */
-    SUBSCRIPTION_PAUSED,    /**< active, but an operator wants nothing to be sent */
+    SUBSCRIPTION_PAUSED,    /**< active, but an operator wants nothing to be sent. Records say
+                               "suspended" and "paused_at": who does not know pauses yet takes it
+                               for one that is tried now and then, and loses nothing */
 };
 enum { SUBSCRIPTION_STATUS_COUNT = SUBSCRIPTION_PAUSED + 1 };
 
