@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/event.h"
 #include "common/state.h"
 #include "common/url.h"
 #include "tests/unit/json_edit.h"
@@ -281,7 +282,6 @@ static void test_extreme_values_come_back_as_they_were(void **state)
     assert_round_trip(&s);
 }
 
-static void test_topics_come_back_as_they_were(void **state)
 /* So that versions that do not know pauses read the record, and know where it stands. */
 static void test_a_paused_one_is_written_as_a_suspended_one(void **state)
 {
@@ -296,6 +296,7 @@ static void test_a_paused_one_is_written_as_a_suspended_one(void **state)
     free(text);
 }
 
+static void test_topics_come_back_as_they_were(void **state)
 {
     (void)state;
     char longest[TOPIC_MAX_LENGTH + 1];
@@ -334,10 +335,22 @@ static void test_progress_comes_back_as_it_was(void **state)
         assert_int_equal(length, strlen(text));
         assert_int_equal(decode(STATE_PROGRESS_KEY, text, &record, &error), 0);
         assert_int_equal(record.kind, STATE_PROGRESS);
-        assert_int_equal(record.value.progress, offsets[i]);
+        assert_int_equal(record.value.progress.events, offsets[i]);
+        assert_int_equal(record.value.progress.level, EVENT_LEVEL);
         state_record_fini(&record);
         free(text);
     }
+}
+
+static void test_progress_without_a_level_is_of_the_first(void **state)
+{
+    (void)state;
+    struct error error;
+    struct state_record record;
+    assert_int_equal(decode(STATE_PROGRESS_KEY, "{\"v\":1,\"events\":5}", &record, &error), 0);
+    assert_int_equal(record.value.progress.level, 1);
+    assert_refused("level 0", STATE_PROGRESS_KEY, "{\"v\":1,\"events\":5,\"level\":0}");
+    assert_refused("level", STATE_PROGRESS_KEY, "{\"v\":1,\"events\":5,\"level\":\"2\"}");
 }
 
 static void test_what_a_record_owned_can_be_kept(void **state)
@@ -645,6 +658,8 @@ static void test_a_paused_one_without_a_pause_is_refused(void **state)
 {
     (void)state;
     struct subscription_state s = sample(SUBSCRIPTION_PAUSED);
+    struct error error;
+    struct state_record record;
     char *text = encode(&s), *key = sample_key();
     char *named = json_edit(text, "status", "\"paused\"");
     assert_int_equal(decode(key, named, &record, &error), 0);
@@ -663,8 +678,6 @@ static void test_more_redeliveries_than_can_wait_are_refused(void **state)
     struct subscription_state s = sample(SUBSCRIPTION_ACTIVE);
     for (int i = 0; i <= STATE_MAX_REDELIVERIES; i++)
         many[i] = (struct redelivery_request){INT64_MAX - STATE_MAX_REDELIVERIES + i, INT64_MAX};
-    struct error error;
-    struct state_record record;
     s.redeliver = many;
     s.redeliver_count = STATE_MAX_REDELIVERIES;
     assert_round_trip(&s);
@@ -744,8 +757,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_subscriptions_of_every_status_come_back_as_they_were),
         cmocka_unit_test(test_extreme_values_come_back_as_they_were),
+        cmocka_unit_test(test_a_paused_one_is_written_as_a_suspended_one),
         cmocka_unit_test(test_topics_come_back_as_they_were),
         cmocka_unit_test(test_progress_comes_back_as_it_was),
+        cmocka_unit_test(test_progress_without_a_level_is_of_the_first),
         cmocka_unit_test(test_what_a_record_owned_can_be_kept),
         cmocka_unit_test(test_unknown_members_are_ignored),
         cmocka_unit_test(test_tombstones_tell_by_their_key_what_is_gone),
@@ -757,7 +772,6 @@ int main(void)
         cmocka_unit_test(test_values_out_of_range_are_refused),
         cmocka_unit_test(test_times_without_end_are_refused),
         cmocka_unit_test(test_malformed_pending_requests_are_refused),
-        cmocka_unit_test(test_a_paused_one_is_written_as_a_suspended_one),
         cmocka_unit_test(test_lists_of_pending_requests_that_are_none_are_refused),
         cmocka_unit_test(test_a_paused_one_without_a_pause_is_refused),
         cmocka_unit_test(test_more_redeliveries_than_can_wait_are_refused),
