@@ -35,6 +35,8 @@ STEP = 8
 # Of what a replacement says about a subscription, all but where it stands.
 MOVING = {"offset", "set", "detached", "base"}
 
+pytestmark = pytest.mark.timeout(600)
+
 SETTINGS = {"WEBSUB_RETRY_GIVE_UP_AFTER": "1s", "WEBSUB_HUB_LEASE_SECONDS_DEFAULT": "86400"}
 
 

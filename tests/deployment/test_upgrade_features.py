@@ -27,6 +27,8 @@ from harness.suite import Suite
 from harness.topics import register_topic
 from harness.wait import wait_for
 
+pytestmark = pytest.mark.timeout(600)
+
 H, C, D = "hub-0", "consolidator-0", "dispatcher-0"
 
 
