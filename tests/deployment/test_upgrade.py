@@ -119,10 +119,15 @@ class Scene:
         endpoint.wait_verified()
         next(self.hubs).subscribe(topic, endpoint.url, planted.secret("second")).check_accepted(202)
         endpoint.wait_verified(count=2)
-        body = planted.payload("of the new topic")
-        next(self.hubs).publish(topic, body).check_accepted()
-        endpoint.wait_bodies([body])
-        assert endpoint.deliveries()[0].is_signed_with(planted.secret("second"))
+        published: list[bytes] = []
+
+        def arrives_signed_anew() -> bool:
+            published.append(planted.payload(f"of the new topic {len(published)}"))
+            next(self.hubs).publish(topic, published[-1]).check_accepted()
+            endpoint.wait_bodies(published)
+            return endpoint.deliveries()[-1].is_signed_with(planted.secret("second"))
+
+        wait_for(arrives_signed_anew, lambda: f"the second secret{endpoint.describe()}", pause=0.1)
         next(self.hubs).unsubscribe(topic, endpoint.url).check_accepted(202)
         endpoint.wait_verified("unsubscribe")
 
