@@ -37,9 +37,9 @@ def installed(bootstrap: str, directory: Path, prefix: str, *new: str) -> Iterat
     """One of each program, of the previous version but for those that are named."""
     with Suite(bootstrap, directory, f"upgrade-{prefix}-", settings=SETTINGS) as suite:
         installation = Installation(suite)
-        suite.start(*(name for name in (C, D, H) if name not in new))
         for name in new:
-            installation.replace(NEW, name)
+            installation.choose(NEW, name)
+        suite.start()
         yield installation
 
 

@@ -31,16 +31,16 @@ class Installation:
     def names(self, kind: str) -> list[str]:
         return [name for name, program in self.suite.programs.items() if program.kind == kind]
 
+    def choose(self, version: str, name: str) -> None:
+        """From its next start on."""
+        self.suite[name].take_from(self._folders[version])
+
     def replace(self, version: str, name: str) -> None:
         """SIGTERM; then the other version is started, and ready when this returns."""
         if self.suite[name].running:
             self.suite[name].terminate()
-        self.suite[name].take_from(self._folders[version])
+        self.choose(version, name)
         self.suite.start(name)
-
-    def replace_all(self, version: str, kind: str) -> None:
-        for name in self.names(kind):
-            self.replace(version, name)
 
     def logged(self, what: str) -> list[str]:
         """The lines with this text that the programs wrote, over all their starts."""
