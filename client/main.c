@@ -84,7 +84,7 @@ static const struct subcommand subcommands[] = {
         .name = "health",
         .arguments = "URL",
         .summary = "tell whether a program of the suite is well, for containers",
-        .options = {OPTION_CA_FILE},
+        .options = {OPTION_CA_FILE, OPTION_ANY_CERTIFICATE},
         .min_arguments = 1,
         .max_arguments = 1,
         .run = command_health,
@@ -92,8 +92,9 @@ static const struct subcommand subcommands[] = {
             "Exit code 0: the URL was answered with 2xx within three seconds; else 3, with the\n"
             "reason.\n"
             "\n"
-            "Example:\n"
-            "  websub health http://127.0.0.1:9191/readyz\n",
+            "Examples:\n"
+            "  websub health http://127.0.0.1:9191/readyz\n"
+            "  websub health --any-certificate https://127.0.0.1:9191/readyz\n",
     },
     {
         .name = "id",

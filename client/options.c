@@ -29,6 +29,8 @@ static const struct option_spec specs[] = {
     [OPTION_CA_FILE] = {"ca-file", "FILE",
                         "PEM file with the authorities that the hub's certificate may be\n"
                         "signed by, instead of the system's"},
+    [OPTION_ANY_CERTIFICATE] = {"any-certificate", NULL,
+                                "do not look at the certificate: only whether there is an answer"},
     [OPTION_TOPIC] = {"topic", "TOPIC", "the topic: a URL or any other name (required)"},
     [OPTION_CALLBACK] = {"callback", "URL",
                          "where the hub reaches the subscriber; needed when that is\n"
@@ -213,6 +215,9 @@ static int take_option(enum option_id id, char *argument, struct command_options
         return read_credentials("--user-file", argument, false, options);
     case OPTION_CA_FILE:
         options->ca_file = argument;
+        return go_on;
+    case OPTION_ANY_CERTIFICATE:
+        options->any_certificate = true;
         return go_on;
     case OPTION_TOPIC:
         options->topic = argument;
