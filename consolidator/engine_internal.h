@@ -29,7 +29,8 @@ struct engine {
     struct error failure;
 };
 
-/** Whether the partition's state is complete up to an offset that no progress record tells yet. */
+/** Whether the partition's state is complete up to an offset that no progress record tells yet, or
+ * the record tells the level of a consolidator of another version. */
 bool transaction_has_progress(const struct engine *engine, const struct partition *partition);
 
 /**

@@ -16,6 +16,7 @@ struct partition {
     int64_t *secrets;       /**< secrets_count of all subscriptions */
     int64_t folded;         /**< next events offset to fold, as of memory */
     int64_t progress_known; /**< as of the last progress record that was written */
+    int64_t level_known;    /**< likewise; EVENT_LEVEL while there is none */
     struct notice notice;   /**< of the last event that was folded, if any */
 };
 

@@ -163,7 +163,7 @@ void shard_take_record(struct shard *shard, struct dispatcher *dispatcher,
 {
     const size_t prefix = strlen("subscription:");
     if (record->kind == STATE_PROGRESS && !record->tombstone)
-        shard->folded = record->value.progress;
+        shard->folded = record->value.progress.events;
     if (shard->phase == SHARD_REVOKED)
         return;
     fetcher_take_record(dispatcher->fetcher, shard->number, key, key_length, record);

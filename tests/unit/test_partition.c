@@ -431,12 +431,14 @@ static void test_later_records_replace_and_tombstones_remove(void **state)
     load(loaded, topic_key, topic);
     load(loaded, key, newer);
     load(loaded, topic_key, topic);
+    assert_int_equal(loaded->level_known, EVENT_LEVEL);
     assert_int_equal(count_subscriptions(loaded), 1);
     assert_int_equal(count_topics(loaded), 1);
     assert_int_equal(entities_first_due(&loaded->entities)->due_ms, 101000);
     load(loaded, STATE_PROGRESS_KEY, "{\"v\":1,\"events\":77}");
     load(loaded, STATE_PROGRESS_KEY, NULL);
     assert_int_equal(loaded->progress_known, 77);
+    assert_int_equal(loaded->level_known, 1);
     load(loaded, key, NULL);
     load(loaded, topic_key, NULL);
     load(loaded, "topic:never there", NULL);
