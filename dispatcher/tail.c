@@ -108,7 +108,9 @@ static void read_batch(struct tail *tail)
     for (size_t i = 0; i < count; i++) {
         if (!records[i]->err)
             take_record(tail, records[i]);
-        else if (records[i]->err != RD_KAFKA_RESP_ERR__PARTITION_EOF)
+        else if (records[i]->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
+            tail_check_end(tail, records[i]);
+        else
             log_warning("tail.read_failed", LOG_STR("reason", rd_kafka_message_errstr(records[i])));
     }
     flush(tail);
