@@ -71,6 +71,13 @@ static void take_record(struct tail *tail, const rd_kafka_message_t *record)
     struct error error;
     if (!partition || record->offset < partition->position)
         return; /* closed meanwhile, or read again after it was opened anew */
+    if (record->offset > partition->position)
+        log_error("delivery.expired_messages",
+                  LOG_STR("kafka_topic", partition->partition->kafka_topic),
+                  LOG_INT("partition", partition->partition->partition),
+                  LOG_INT("offset", partition->position),
+                  LOG_INT("offsets", record->offset - partition->position),
+                  LOG_STR("reason", "the retention of the message topic passed"));
     partition->position = record->offset + 1;
     HASH_FIND(hh, partition->routes, record->key, record->key_len, route);
     if (!route)
