@@ -42,6 +42,7 @@ struct command_options {
     int64_t lease_seconds;
     int64_t count;           /**< 0: no end */
     int64_t timeout_seconds; /**< 0: none */
+    bool any_certificate;    /**< whatever it is signed by, and named */
     bool json;
     bool dry_run;
     bool while_running;

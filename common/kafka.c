@@ -158,6 +158,12 @@ out:
     return rk;
 }
 
+void kafka_client_free(rd_kafka_t *rk)
+{
+    if (rk)
+        rd_kafka_destroy_flags(rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+}
+
 void kafka_add_header(rd_kafka_headers_t *headers, const char *name, const char *value)
 {
     if (value)

@@ -52,6 +52,12 @@ rd_kafka_t *kafka_client_new(const struct config *config, rd_kafka_type_t type,
                              const struct kafka_property *properties,
                              void (*configure)(rd_kafka_conf_t *conf), void *opaque,
                              struct error *error);
+/**
+ * Frees a handle; NULL is fine. Waits for its threads, for no broker: a member of a group must have
+ * been closed before. (Closing a handle that has a group's name and is in none, as
+ * rd_kafka_destroy() does, has been seen to wait for a broker that was gone for ever.)
+ */
+void kafka_client_free(rd_kafka_t *rk);
 
 /**
  * Waits up to `timeout_ms` for a first message, then takes what is there already, up to `max`. (A

@@ -124,6 +124,6 @@ void kafka_producer_free(struct kafka_producer *producer)
 {
     if (!producer)
         return;
-    rd_kafka_destroy(producer->rk);
+    kafka_client_free(producer->rk);
     free(producer);
 }

@@ -84,5 +84,5 @@ int kafka_reach_wait(struct kafka_reach *reach, bool (*stop)(void), struct error
 
 void kafka_reach_fini(struct kafka_reach *reach)
 {
-    rd_kafka_destroy(reach->rk);
+    kafka_client_free(reach->rk);
 }

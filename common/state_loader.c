@@ -52,10 +52,8 @@ void state_loader_free(struct state_loader *loader)
         return;
     if (loader->queue)
         rd_kafka_queue_destroy(loader->queue);
-    if (loader->reader)
-        rd_kafka_destroy(loader->reader);
-    if (loader->watermarks)
-        rd_kafka_destroy(loader->watermarks);
+    kafka_client_free(loader->reader);
+    kafka_client_free(loader->watermarks);
     free(loader->topic);
     free(loader);
 }

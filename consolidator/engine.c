@@ -278,12 +278,11 @@ void engine_free(struct engine *engine)
     engine->closing = true;
     if (engine->consumer) {
         rd_kafka_consumer_close(engine->consumer);
-        rd_kafka_destroy(engine->consumer);
+        kafka_client_free(engine->consumer);
     }
     if (engine->notices)
         rd_kafka_topic_destroy(engine->notices);
-    if (engine->producer)
-        rd_kafka_destroy(engine->producer);
+    kafka_client_free(engine->producer);
     state_loader_free(engine->loader);
     for (int32_t i = 0; i < engine->partition_count; i++)
         partition_free(engine->partitions[i]);

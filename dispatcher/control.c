@@ -298,8 +298,7 @@ void control_free(struct control *control)
         rd_kafka_queue_destroy(control->queue);
     if (control->state_topic)
         rd_kafka_topic_destroy(control->state_topic);
-    if (control->rk)
-        rd_kafka_destroy_flags(control->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    kafka_client_free(control->rk);
     shard_offsets_free(control->offsets);
     if (control->handover)
         rd_kafka_topic_partition_list_destroy(control->handover);

@@ -264,8 +264,7 @@ static void release(struct notice_sender *sender)
     mailbox_fini(&sender->mailbox);
     if (sender->queue)
         rd_kafka_queue_destroy(sender->queue);
-    if (sender->rk)
-        rd_kafka_destroy_flags(sender->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    kafka_client_free(sender->rk);
     struct notice_partition *partition, *next;
     HASH_ITER(hh, sender->partitions, partition, next)
     {

@@ -103,7 +103,7 @@ void range_reader_free(struct range_reader *reader)
         return;
     drop_records(reader);
     rd_kafka_queue_destroy(reader->queue);
-    rd_kafka_destroy(reader->rk);
+    kafka_client_free(reader->rk);
     free(reader);
 }
 

@@ -59,7 +59,7 @@ static void close_handle(struct shard_offsets *offsets)
     if (!offsets->rk)
         return;
     rd_kafka_queue_destroy(offsets->queue);
-    rd_kafka_destroy(offsets->rk);
+    kafka_client_free(offsets->rk);
     offsets->rk = NULL;
 }
 

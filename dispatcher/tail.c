@@ -186,6 +186,6 @@ void tail_free(struct tail *tail)
     mailbox_fini(&tail->mailbox);
     tail_free_partitions(tail);
     rd_kafka_queue_destroy(tail->queue);
-    rd_kafka_destroy(tail->rk);
+    kafka_client_free(tail->rk);
     free(tail);
 }

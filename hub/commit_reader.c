@@ -44,7 +44,7 @@ static void close_client(struct commit_reader *reader)
     if (!reader->rk)
         return;
     rd_kafka_queue_destroy(reader->queue);
-    rd_kafka_destroy(reader->rk);
+    kafka_client_free(reader->rk);
     reader->rk = NULL;
 }
 

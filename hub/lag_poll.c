@@ -248,7 +248,7 @@ void lag_poll_free(struct lag_poll *poll)
     if (!poll)
         return;
     commit_reader_free(poll->commits);
-    rd_kafka_destroy(poll->rk);
+    kafka_client_free(poll->rk);
     pthread_mutex_destroy(&poll->lock);
     free(poll->events_ends);
     free(poll);

@@ -53,7 +53,7 @@ void message_scanner_free(struct message_scanner *scanner)
 {
     if (scanner->rk) {
         rd_kafka_queue_destroy(scanner->queue);
-        rd_kafka_destroy(scanner->rk);
+        kafka_client_free(scanner->rk);
     }
     free(scanner);
 }

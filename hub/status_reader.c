@@ -129,7 +129,7 @@ void status_reader_free(struct status_reader *reader)
         return;
     atomic_store(&reader->stopping, true);
     pthread_join(reader->thread, NULL);
-    rd_kafka_destroy(reader->rk);
+    kafka_client_free(reader->rk);
     free(reader->is_at_end);
     free(reader->topic);
     free(reader);

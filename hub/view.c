@@ -231,10 +231,8 @@ void view_free(struct view *view)
         HASH_DEL(view->topics, known);
         free(known);
     }
-    if (view->reader)
-        rd_kafka_destroy(view->reader);
-    if (view->watermarks)
-        rd_kafka_destroy(view->watermarks);
+    kafka_client_free(view->reader);
+    kafka_client_free(view->watermarks);
     pthread_mutex_destroy(&view->lock);
     pthread_cond_destroy(&view->work);
     free(view->shards);

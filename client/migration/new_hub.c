@@ -148,7 +148,7 @@ static int find_ends(const struct config *config, const struct kafka_names *name
         if (ends[i] <= low)
             ends[i] = 0; /* nothing is there that could be folded */
     }
-    rd_kafka_destroy(rk);
+    kafka_client_free(rk);
     return code == RD_KAFKA_RESP_ERR_NO_ERROR ? 0 : kafka_error(error, code, names->events);
 }
 
@@ -213,7 +213,7 @@ static int count_partitions(const struct config *config, const char *topic, stru
     if (!rk)
         return -1;
     int count = kafka_admin_count_partitions(rk, topic, METADATA_MS);
-    rd_kafka_destroy(rk);
+    kafka_client_free(rk);
     if (count < 0)
         error_set(error, ERROR_UNAVAILABLE, true, "Kafka does not tell of the topic %s", topic);
     return count;

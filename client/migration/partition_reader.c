@@ -63,7 +63,7 @@ void partition_reader_free(struct partition_reader *reader)
     if (reader->handle)
         rd_kafka_topic_destroy(reader->handle);
     rd_kafka_queue_destroy(reader->queue);
-    rd_kafka_destroy(reader->rk);
+    kafka_client_free(reader->rk);
     free(reader->topic);
     free(reader);
 }

@@ -108,7 +108,7 @@ void writer_free(struct writer *writer)
     rd_kafka_error_t *problem = rd_kafka_abort_transaction(writer->rk, TRANSACTION_MS);
     if (problem)
         rd_kafka_error_destroy(problem); /* there was none, or the next writer ends it */
-    rd_kafka_destroy(writer->rk);
+    kafka_client_free(writer->rk);
     free(writer->warm);
     free(writer);
 }

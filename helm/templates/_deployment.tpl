@@ -6,6 +6,10 @@ apiVersion: apps/v1
 kind: Deployment
 metadata:
   {{- include "websub.meta" . | nindent 2 }}
+  {{- with $values.annotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
 spec:
   {{- if not .scaled }}
   replicas: {{ $values.replicas }}
@@ -30,23 +34,11 @@ spec:
         {{- toYaml . | nindent 8 }}
         {{- end }}
     spec:
-      serviceAccountName: {{ include "websub.serviceAccount" $root }}
-      automountServiceAccountToken: false
-      enableServiceLinks: false # Kubernetes would set variables that look like ours
-      {{- with $root.Values.imagePullSecrets }}
-      imagePullSecrets:
-        {{- toYaml . | nindent 8 }}
-      {{- end }}
+      {{- include "websub.pod" (dict "root" $root "values" $values) | nindent 6 }}
       {{- with $values.priorityClassName }}
       priorityClassName: {{ . }}
       {{- end }}
       terminationGracePeriodSeconds: {{ $values.terminationGracePeriodSeconds }}
-      securityContext:
-        runAsNonRoot: true
-        runAsUser: 65532
-        runAsGroup: 65532
-        fsGroup: 65532
-        seccompProfile: {type: RuntimeDefault}
       containers:
         - name: {{ .component }}
           image: {{ include "websub.image" $root }}
@@ -56,6 +48,9 @@ spec:
             - {name: http, containerPort: {{ $values.port }}, protocol: TCP}
           envFrom:
             - configMapRef: {name: {{ include "websub.fullname" $root }}-config}
+            {{- with $root.Values.extraEnvFrom }}
+            {{- toYaml . | nindent 12 }}
+            {{- end }}
           env:
             - name: POD_NAME
               valueFrom: {fieldRef: {fieldPath: metadata.name}}
@@ -86,28 +81,17 @@ spec:
           resources:
             {{- toYaml $values.resources | nindent 12 }}
           securityContext:
-            allowPrivilegeEscalation: false
-            readOnlyRootFilesystem: true
-            capabilities: {drop: [ALL]}
-          {{- if or $root.Values.existingSecret $root.Values.tlsSecret }}
+            {{- include "websub.confined" $root | nindent 12 }}
+          {{- with include "websub.mounts" $root }}
           volumeMounts:
-            {{- if $root.Values.existingSecret }}
-            - {name: secrets, mountPath: /etc/websub/secrets, readOnly: true}
-            {{- end }}
-            {{- if $root.Values.tlsSecret }}
-            - {name: tls, mountPath: /etc/websub/tls, readOnly: true}
-            {{- end }}
+            {{- . | nindent 12 }}
           {{- end }}
-      {{- if or $root.Values.existingSecret $root.Values.tlsSecret }}
+        {{- with $values.extraContainers }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+      {{- with include "websub.volumes" $root }}
       volumes:
-        {{- with $root.Values.existingSecret }}
-        - name: secrets
-          secret: {secretName: {{ . }}, defaultMode: 0440}
-        {{- end }}
-        {{- with $root.Values.tlsSecret }}
-        - name: tls
-          secret: {secretName: {{ . }}, defaultMode: 0440}
-        {{- end }}
+        {{- . | nindent 8 }}
       {{- end }}
       {{- if $root.Values.topologySpread.enabled }}
       topologySpreadConstraints:
@@ -119,14 +103,6 @@ spec:
             matchLabels:
               {{- include "websub.selector" $ | nindent 14 }}
         {{- end }}
-      {{- end }}
-      {{- with $values.nodeSelector }}
-      nodeSelector:
-        {{- toYaml . | nindent 8 }}
-      {{- end }}
-      {{- with $values.tolerations }}
-      tolerations:
-        {{- toYaml . | nindent 8 }}
       {{- end }}
       {{- with $values.affinity }}
       affinity:

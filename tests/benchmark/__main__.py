@@ -12,7 +12,17 @@ from pathlib import Path
 from .bench import Bench
 from .table import print_table
 
-GROUPS = ("latency", "throughput", "authentication", "memory", "startup", "failover", "scale", "operators")
+GROUPS = (
+    "latency",
+    "throughput",
+    "authentication",
+    "memory",
+    "footprint",
+    "startup",
+    "failover",
+    "scale",
+    "operators",
+)
 
 
 def _read_arguments() -> argparse.Namespace:

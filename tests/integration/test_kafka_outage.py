@@ -108,3 +108,26 @@ def test_waiting_publishes_do_not_block_each_other(own_kafka, outage_suite):
     finally:
         own_kafka.resume()
     wait_for(lambda: hub.publish(topic, planted.payload("stored")).status == 200, "publishing again")
+
+
+@pytest.mark.parametrize("outage", ["killed", "frozen"])
+def test_programs_stop_when_told_although_kafka_is_gone(own_kafka, outage_suite, subscriber, outage):
+    """Even when nobody has answered for so long that they have made their connections anew."""
+    hub, topic, endpoint = outage_suite.hub(), new_topic("outage-stop"), subscriber.endpoint()
+    hub.register(topic).check_accepted()
+    subscribe(hub, topic, endpoint)
+    go_away, come_back = OUTAGES[outage]
+    accepted = planted.payload("before the outage")
+    hub.publish(topic, accepted).check_accepted()
+    go_away(own_kafka)
+    try:
+        outage_suite["dispatcher-0"].wait_for_log("dispatcher.offsets_unanswered")
+        outage_suite.terminate()
+    finally:
+        come_back(own_kafka)
+        outage_suite.start()
+    later = planted.payload("after the outage")
+    hub.publish(topic, later).check_accepted()
+    # What could not be committed comes again.
+    wait_for(lambda: later in endpoint.bodies(), "the next message to arrive")
+    assert accepted in endpoint.bodies()
