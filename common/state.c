@@ -120,12 +120,13 @@ char *state_encode_subscription(const struct subscription_state *s, size_t *leng
     return json_finish(object, length);
 }
 
-char *state_encode_progress(int64_t next_events_offset, size_t *length)
+char *state_encode_progress(int64_t next_events_offset, int32_t shards, size_t *length)
 {
     json_t *object = json_object();
     json_put_integer(object, "v", 1);
     json_put_integer(object, "events", next_events_offset);
     json_put_integer(object, "level", EVENT_LEVEL);
+    put_positive(object, "shards", shards);
     return json_finish(object, length);
 }
 
@@ -139,6 +140,15 @@ static void take_location(const json_t *object, struct location *location, struc
         error_set(problem, ERROR_INVALID, false, "\"partition\" out of range");
     else
         location->partition = (int32_t)partition;
+}
+
+static int32_t take_shards(const json_t *object, struct error *problem)
+{
+    int64_t shards = json_take_integer(object, "shards", 0, problem);
+    if (shards >= 0 && shards <= INT32_MAX)
+        return (int32_t)shards;
+    error_set(problem, ERROR_INVALID, false, "\"shards\" out of range");
+    return 0;
 }
 
 static int take_method(const json_t *object, struct error *problem)
@@ -274,6 +284,7 @@ static void decode_progress(const json_t *object, struct progress_state *progres
 {
     progress->events = json_take_integer(object, "events", -1, problem);
     progress->level = json_take_integer(object, "level", 1, problem);
+    progress->shards = take_shards(object, problem);
     if (problem->code == ERROR_NONE && progress->events < 0)
         error_set(problem, ERROR_INVALID, false, "progress needs \"events\"");
     if (problem->code == ERROR_NONE && progress->level < 1)

@@ -8,7 +8,8 @@
  * Progress: every transaction writes, to each state partition that it folded events for, up to
  * which offset of the events partition of the same number the state is complete. Readers can thus
  * tell "does not exist" from "not folded yet", and dispatchers can tell which subscriptions a
- * shard's committed offset covers (common/position.h).
+ * shard's committed offset covers (common/position.h). It also tells how many shards there are
+ * (common/kafka_shards.h).
  */
 #ifndef WEBSUB_COMMON_STATE_H
 #define WEBSUB_COMMON_STATE_H
@@ -147,6 +148,7 @@ struct subscription_state {
 struct progress_state {
     int64_t events; /**< next events offset to be folded */
     int64_t level;  /**< of the consolidator that wrote it (event.h) */
+    int32_t shards; /**< how many there are; 0: it does not tell */
 };
 
 enum state_kind { STATE_TOPIC, STATE_SUBSCRIPTION, STATE_PROGRESS };
@@ -167,7 +169,7 @@ const char *subscription_status_name(enum subscription_status status);
 char *state_encode_topic(const struct topic_state *topic, size_t *length);
 char *state_encode_subscription(const struct subscription_state *subscription, size_t *length);
 /** Of a consolidator of this version. */
-char *state_encode_progress(int64_t next_events_offset, size_t *length);
+char *state_encode_progress(int64_t next_events_offset, int32_t shards, size_t *length);
 
 /**
  * Decodes foreign bytes; `value` NULL is a tombstone. ERROR_INVALID when malformed, of another

@@ -96,6 +96,19 @@ void partition_load(struct partition *partition, const char *key, size_t key_len
     }
 }
 
+int partition_begin(struct partition *partition, int64_t committed, struct error *error)
+{
+    if (committed > 0 && partition->progress_known == 0)
+        return error_set(
+            error, ERROR_CONFIG, false,
+            "partition %d of the state topic is empty, although events up to %lld were "
+            "folded into it: restore it, or rebuild it from the events "
+            "(docs/backup-and-recovery.md)",
+            partition->number, (long long)committed);
+    partition->folded = partition->progress_known;
+    return 0;
+}
+
 static int tell_subscription(struct partition *partition, struct subscription_entity *entity,
                              const char *id, partition_changed_fn changed, void *context)
 {

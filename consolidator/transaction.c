@@ -183,7 +183,7 @@ static int write_progress(struct engine *engine, rd_kafka_topic_partition_list_t
         if (engine->eof[i] > partition->folded)
             partition->folded = engine->eof[i];
         size_t length;
-        char *value = state_encode_progress(partition->folded, &length);
+        char *value = state_encode_progress(partition->folded, engine->partition_count, &length);
         int result =
             produce(engine, engine->names->state, i, STATE_PROGRESS_KEY, value, length, error);
         free(value);

@@ -356,12 +356,13 @@ static void test_progress_comes_back_as_it_was(void **state)
         struct error error;
         struct state_record record;
         size_t length;
-        char *text = state_encode_progress(offsets[i], &length);
+        char *text = state_encode_progress(offsets[i], (int32_t)i, &length);
         assert_int_equal(length, strlen(text));
         assert_int_equal(decode(STATE_PROGRESS_KEY, text, &record, &error), 0);
         assert_int_equal(record.kind, STATE_PROGRESS);
         assert_int_equal(record.value.progress.events, offsets[i]);
         assert_int_equal(record.value.progress.level, EVENT_LEVEL);
+        assert_int_equal(record.value.progress.shards, i);
         state_record_fini(&record);
         free(text);
     }
@@ -596,6 +597,8 @@ static void test_values_out_of_range_are_refused(void **state)
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++)
         assert_refused_with(key, text, cases[i].name, cases[i].value);
     assert_refused(STATE_PROGRESS_KEY, STATE_PROGRESS_KEY, "{\"v\":1,\"events\":-1}");
+    assert_refused("shards", STATE_PROGRESS_KEY, "{\"v\":1,\"events\":1,\"shards\":-1}");
+    assert_refused("shards", STATE_PROGRESS_KEY, "{\"v\":1,\"events\":1,\"shards\":4294967296}");
     free(text);
     free(key);
 }
