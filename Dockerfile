@@ -28,7 +28,6 @@ ARG VERSION=0.1.0
 LABEL org.opencontainers.image.title="websub" \
       org.opencontainers.image.description="A WebSub hub that loses no message, on Apache Kafka" \
       org.opencontainers.image.version="${VERSION}" \
-      org.opencontainers.image.documentation="/usr/share/doc/websub" \
       org.opencontainers.image.base.name="debian:bookworm-slim"
 COPY --from=build /image /
 USER 65532:65532

@@ -12,7 +12,11 @@ from harness.paths import REPOSITORY
 
 IMAGES = Path(__file__).parent / "images"
 BASE = "debian:bookworm-slim"
-STAND_INS = {"kafka": "apache/kafka:4.1.0", "haproxy": "haproxy:3.0-alpine"}
+STAND_INS = {
+    "kafka": "apache/kafka:4.1.0",
+    "haproxy": "haproxy:3.0-alpine",
+    "prometheus": "prom/prometheus:v3.5.0",
+}
 WEBSUB = "websub:0.1.0"
 
 # The builder of the engine without plugins; the network of the host, with its way to the packages.
@@ -67,13 +71,18 @@ def has_image(name: str) -> bool:
 
 
 @pytest.fixture(scope="session")
-def images(engine, tmp_path_factory):
-    """All that docker-compose.yml needs. What is there already is used, but for ours, which is built anew."""
+def base_image(engine, tmp_path_factory) -> str:
     if not has_image(BASE):
         archive = tmp_path_factory.mktemp("base") / "base.tar"
         run("mmdebstrap", "--variant=minbase", "bookworm", archive, "http://deb.debian.org/debian")
         run("docker", "import", "--change", 'CMD ["bash"]', archive, BASE)
         archive.unlink()
+    return BASE
+
+
+@pytest.fixture(scope="session")
+def images(base_image, tmp_path_factory):
+    """All that docker-compose.yml needs. What is there already is used, but for ours, which is built anew."""
     for folder, name in STAND_INS.items():
         if has_image(name):
             continue

@@ -1,96 +1,28 @@
 """docker-compose.yml as its users run it: it comes up, survives, keeps its data, and scales."""
 
+import http.client
 import itertools
 import json
-import os
-import signal
 import tarfile
 import threading
+import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from compose import GATEWAY, PROGRAMS, SUBNET, UP, System
 
 from conftest import WEBSUB, run
 from harness import planted
 from harness.hub_client import HubClient
-from harness.paths import REPOSITORY
-from harness.ports import free_port
+from harness.site import ATOM, Page
 from harness.subscriber import Endpoint, Subscriber
 from harness.topics import new_topic
+from harness.users import basic
 from harness.wait import wait_for
 
-SUBNET = "172.31.250.0/24"
-GATEWAY = "172.31.250.1"  # this machine, as the containers see it
-PROGRAMS = ("hub", "consolidator", "dispatcher")
-UP = 120.0  # seconds until a system is up on a slow machine
+OURS = {"websub", "websub-hub", "websub-consolidator", "websub-dispatcher", "websub-devbroker"}
 
 pytestmark = pytest.mark.timeout(900)
-
-
-class System:
-    """The services of docker-compose.yml under a project name of their own."""
-
-    def __init__(self, directory: Path):
-        self.name = f"websubtest{os.getpid()}"
-        network = directory / "network.yml"
-        network.write_text(f"networks: {{default: {{external: true, name: {self.name}}}}}")
-        self.port = free_port()
-        self.environment = {
-            "WEBSUB_BIND": f"127.0.0.1:{self.port}",
-            "WEBSUB_SECURITY_ALLOWED_CALLBACK_NETWORKS": SUBNET,
-        }
-        self._compose = ["docker-compose", "--project-name", self.name]
-        self._compose += [
-            "--project-directory",
-            REPOSITORY,
-            "--file",
-            REPOSITORY / "docker-compose.yml",
-            "--file",
-            network,
-        ]
-
-    def compose(self, *arguments: str, check: bool = True) -> str:
-        return run(*self._compose, *arguments, environment=self.environment, check=check)
-
-    def up(self, dispatchers: int = 2) -> None:
-        scale = ["--scale", "hub=2", "--scale", "consolidator=2", "--scale", f"dispatcher={dispatchers}"]
-        self.compose("up", "--detach", *scale)
-        self.wait_well(dispatchers)
-
-    def wait_well(self, dispatchers: int = 2) -> None:
-        wanted = {"hub": 2, "consolidator": 2, "dispatcher": dispatchers}
-        wait_for(lambda: {name: self.healthy(name) for name in PROGRAMS} == wanted, self.describe, UP, 0.5)
-        wait_for(self.answers, self.describe, UP, 0.5)
-
-    def answers(self) -> bool:
-        """Whether a hub is behind the balancer."""
-        try:
-            return HubClient(self.port).request("GET", "/readyz").status == 200
-        except OSError:
-            return False
-
-    def healthy(self, service: str) -> int:
-        return sum(
-            state["Running"] and state.get("Health", {}).get("Status") == "healthy"
-            for state in self.states(service)
-        )
-
-    def states(self, service: str) -> list[dict]:
-        return [
-            json.loads(run("docker", "inspect", "--format", "{{json .State}}", container))
-            for container in self.containers(service)
-        ]
-
-    def containers(self, service: str) -> list[str]:
-        return self.compose("ps", "--quiet", service).split()
-
-    def crash(self, container: str) -> None:
-        """As when the kernel kills it; "docker kill" would count as wanted, and nothing started it again."""
-        os.kill(int(run("docker", "inspect", "--format", "{{.State.Pid}}", container)), signal.SIGKILL)
-
-    def describe(self) -> str:
-        return self.compose("ps", check=False) + self.compose("logs", "--tail", "5", check=False)
 
 
 class Traffic:
@@ -112,7 +44,7 @@ class Traffic:
         self._thread.join()
 
     def _run(self) -> None:
-        hub = HubClient(self.system.port, timeout=10)
+        hub = self.system.hub(timeout=10)
         body = self._next()
         while not self._stop.is_set():
             if self._accepted(hub, body):
@@ -168,7 +100,7 @@ def partner(system) -> Iterator[Subscriber]:
 @pytest.fixture
 def feed(system, partner) -> tuple[str, Endpoint]:
     """A topic with a subscription."""
-    hub, topic, endpoint = HubClient(system.port), new_topic("compose"), partner.endpoint()
+    hub, topic, endpoint = system.hub(), new_topic("compose"), partner.endpoint()
     hub.register(topic).check_accepted()
     hub.subscribe(topic, endpoint.url, planted.secret()).check_accepted(202)
     endpoint.wait_verified()
@@ -179,8 +111,7 @@ def feed(system, partner) -> tuple[str, Endpoint]:
 
 def test_image_is_small_and_holds_no_shell(images, tmp_path):
     image = json.loads(run("docker", "inspect", WEBSUB))[0]
-    # Half of it is the data of ICU, which Debian's libxml2 brings.
-    assert image["Size"] < 64_000_000
+    assert image["Size"] < 40_000_000
     assert image["Config"]["User"] == "65532:65532"
     assert image["Config"]["Labels"]["org.opencontainers.image.title"] == "websub"
     assert image["Config"]["Healthcheck"]
@@ -192,9 +123,19 @@ def test_image_is_small_and_holds_no_shell(images, tmp_path):
     with tarfile.open(tmp_path / "image.tar") as archive:
         programs = {name for name in archive.getnames() if name.startswith("usr/bin/")}
         bill = json.load(archive.extractfile("usr/share/websub/sbom.spdx.json"))
-    ours = {"websub", "websub-hub", "websub-consolidator", "websub-dispatcher", "websub-devbroker"}
-    assert programs == {f"usr/bin/{name}" for name in ours | {"sleep"}}
-    assert {"librdkafka1", "libc6", "libcurl4"} <= {package["name"] for package in bill["packages"]}
+    assert programs == {f"usr/bin/{name}" for name in OURS | {"sleep"}}
+    packages = {package["name"] for package in bill["packages"]}
+    assert {"librdkafka1", "libc6", "libcurl4"} <= packages
+    assert "libicu72" not in packages
+
+
+@pytest.mark.parametrize("program", sorted(OURS))
+def test_programs_run_as_anybody_without_network_or_anything_to_write_to(images, program):
+    """Each says its version and its usage, whatever user a platform gives it."""
+    sandbox = ["docker", "run", "--rm", "--read-only", "--network", "none", "--cap-drop", "ALL"]
+    command = [*sandbox, "--user", "1000:1000", "--entrypoint", f"/usr/bin/{program}", WEBSUB]
+    assert run(*command, "--version").startswith(f"{program} ")
+    assert program in run(*command, "--help")
 
 
 def test_delivers_through_the_balancer(system, feed):
@@ -203,6 +144,36 @@ def test_delivers_through_the_balancer(system, feed):
         traffic.wait_more(50)
     wait_all(endpoint, traffic.sent)
     assert all(delivery.is_signed_with(planted.secret()) for delivery in endpoint.deliveries())
+
+
+@pytest.mark.parametrize(
+    "encoding, title",
+    [("windows-1252", "Grüße für 5 €"), ("Shift_JIS", "日本語"), ("GB18030", "中文"), ("KOI8-R", "Привет")],
+)
+def test_reads_feeds_in_the_encodings_of_the_web(system, partner, encoding, title):
+    """Not well-formed for whom does not know the encoding: then the second delivery were the whole feed."""
+
+    def atom(*names: str) -> bytes:
+        entries = "".join(
+            f"<entry><id>urn:{name}</id><title>{title} {name}</title></entry>" for name in names
+        )
+        text = (
+            f'<?xml version="1.0" encoding="{encoding}"?><feed xmlns="http://www.w3.org/2005/Atom">{entries}'
+        )
+        return (text + "</feed>").encode(encoding)
+
+    hub, page, endpoint = system.hub(), Page(partner, atom("first"), ATOM), partner.endpoint()
+    hub.register(page.url).check_accepted()
+    hub.subscribe(page.url, endpoint.url, planted.secret()).check_accepted(202)
+    endpoint.wait_verified()
+    assert hub.ping(page.url).status == 204
+    wait_for(endpoint.bodies, endpoint.describe, UP)
+    page.change(atom("second", "first"))
+    assert hub.ping(page.url).status == 204
+    wait_for(lambda: len(endpoint.bodies()) == 2, endpoint.describe, UP)
+    whole, new = (body.decode(encoding) for body in endpoint.bodies())
+    assert f"{title} first" in whole
+    assert f"{title} second" in new and f"{title} first" not in new
 
 
 @pytest.mark.parametrize("service", [*PROGRAMS, "balancer", "kafka"])
@@ -239,3 +210,77 @@ def test_down_and_up_keeps_everything(system, feed, partner):
     with Traffic(system, topic) as after:
         after.wait_more()
     wait_all(endpoint, traffic.sent + after.sent)
+
+
+def test_prometheus_finds_every_container(system):
+    """Of the profile "observability"; Grafana cannot be had here."""
+    system.compose("up", "--detach", "prometheus")
+
+    def get(what: str) -> dict:
+        url = f"http://127.0.0.1:{system.prometheus_port}/api/v1/{what}"
+        with urllib.request.urlopen(url, timeout=10) as response:
+            return json.load(response)["data"]
+
+    def well() -> list[str]:
+        try:
+            targets = get("targets")["activeTargets"]
+        except OSError:  # it does not listen yet
+            return []
+        return sorted(target["labels"]["instance"][-5:] for target in targets if target["health"] == "up")
+
+    wanted = [":9191", ":9191", ":9192", ":9192", ":9193", ":9193"]
+    wait_for(lambda: well() == wanted, lambda: f"{wanted}, not {well()}{system.describe()}", UP, 0.5)
+    rules = get("rules")["groups"][0]["rules"]
+    assert rules and all(rule["health"] != "err" for rule in rules)
+    system.compose("rm", "--stop", "--force", "prometheus")
+
+
+def test_secured_later_with_all_that_it_has(system, feed, partner):
+    """deploy/compose/secure.yml: users over TLS, and new secrets encrypted in Kafka."""
+    topic, endpoint = feed
+    password = planted.secret("operator")
+    system.secure(password)
+    system.up()
+    with Traffic(system, topic) as traffic:
+        traffic.wait_more()
+    wait_all(endpoint, traffic.sent)
+    body = planted.payload("by nobody")
+    for headers in ({}, basic("operator", f"not {password}"), basic("somebody", password)):
+        system.hub(headers=headers).publish(topic, body).check_denied(401)
+    with pytest.raises((OSError, http.client.HTTPException)):
+        HubClient(system.port).publish(topic, body).check_accepted()
+
+    later = partner.endpoint()
+    system.hub().subscribe(topic, later.url, planted.secret()).check_accepted(202)
+    later.wait_verified()
+    with Traffic(system, topic) as traffic:
+        wait_for(later.bodies, later.describe, UP)
+    assert all(delivery.is_signed_with(planted.secret()) for delivery in later.deliveries())
+    key, secret_key = (system.secrets / "secret_keys").read_text().strip().split("=", 1)
+    wait_for(lambda: f'{{key="{key}"}}' in encrypted_secrets(system), "an encrypted secret", UP)
+
+    containers = [container for name in (*PROGRAMS, "balancer") for container in system.containers(name)]
+    told = system.compose("logs") + run("docker", "inspect", *containers)
+    password_hash = (system.secrets / "users").read_text().split(":")[1]
+    for secret in (planted.MARK, secret_key, password_hash):
+        assert secret not in told
+    assert body not in endpoint.bodies() + later.bodies()
+
+
+def encrypted_secrets(system: System) -> list[str]:
+    """The keys of the secrets in the state."""
+    samples = [
+        line.split()
+        for container in system.containers("consolidator")
+        for line in get_metrics(container, 9192).splitlines()
+        if line.startswith("websub_consolidator_secrets{")
+    ]
+    return [name.removeprefix("websub_consolidator_secrets") for name, value in samples if float(value) > 0]
+
+
+def get_metrics(container: str, port: int) -> str:
+    address = run(
+        "docker", "inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", container
+    )
+    with urllib.request.urlopen(f"http://{address}:{port}/metrics", timeout=10) as response:
+        return response.read().decode()
