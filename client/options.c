@@ -11,45 +11,50 @@
 
 static const int go_on = -1;
 
+const char options_exit_codes[] =
+    "Exit codes: 0 done; 1 refused by the hub, or failed here; 2 bad option or\n"
+    "argument; 3 the hub does not answer or cannot do it now, later it may;\n"
+    "4 --timeout passed.\n";
+
 enum { MAX_CREDENTIAL = 8192 }; /* bytes; hubs take no more */
 
 struct option_spec {
     const char *name;
     const char *argument; /* NULL: takes none */
-    const char *meaning;  /* lines after the first are indented by the printer */
+    const char *meaning;  /* the printer breaks it into lines */
 };
 
 static const struct option_spec specs[] = {
     [OPTION_HUB] = {"hub", "URL", "the hub (default: " DEFAULT_HUB ")"},
     [OPTION_TOKEN_FILE] = {"token-file", "FILE",
-                           "who you are, to the hub: the bearer token in FILE\n"
-                           "(or WEBSUB_TOKEN_FILE in the environment)"},
+                           "who you are, to the hub: the bearer token in FILE (or "
+                           "WEBSUB_TOKEN_FILE in the environment)"},
     [OPTION_USER_FILE] = {"user-file", "FILE",
                           "the same with \"name:password\" in FILE (WEBSUB_USER_FILE)"},
     [OPTION_CA_FILE] = {"ca-file", "FILE",
-                        "PEM file with the authorities that the hub's certificate may be\n"
-                        "signed by, instead of the system's"},
+                        "PEM file with the authorities that the hub's certificate may be signed "
+                        "by, instead of the system's"},
     [OPTION_ANY_CERTIFICATE] = {"any-certificate", NULL,
                                 "do not look at the certificate: only whether there is an answer"},
     [OPTION_TOPIC] = {"topic", "TOPIC", "the topic: a URL or any other name (required)"},
-    [OPTION_CALLBACK] = {"callback", "URL",
-                         "where the hub reaches the subscriber; needed when that is\n"
-                         "not the address of --listen"},
+    [OPTION_CALLBACK] =
+        {"callback", "URL",
+         "where the hub reaches the subscriber; needed when that is not the address of --listen"},
     [OPTION_LISTEN] = {"listen", "ADDRESS:PORT",
-                       "where to listen for the hub; port 0 is any free one\n"
-                       "(default: 127.0.0.1:0, or what --callback says)"},
+                       "where to listen for the hub; port 0 is any free one (default: 127.0.0.1:0, "
+                       "or what --callback says)"},
     [OPTION_NO_LISTEN] = {"no-listen", NULL, "only ask: another program answers at the callback"},
     [OPTION_TYPE] = {"type", "TYPE",
-                     "Content-Type of the message (default: text/plain; charset=utf-8\n"
-                     "with --data, else application/octet-stream)"},
+                     "Content-Type of the message (default: text/plain; charset=utf-8 with --data, "
+                     "else application/octet-stream)"},
     [OPTION_DATA] = {"data", "STRING", "the message"},
     [OPTION_FILE] = {"file", "FILE", "read the message from FILE; - is standard input"},
-    [OPTION_SECRET_FILE] = {"secret-file", "FILE",
-                            "deliveries shall be signed with the secret in FILE\n"
-                            "(a line end after it does not count)"},
+    [OPTION_SECRET_FILE] =
+        {"secret-file", "FILE",
+         "deliveries shall be signed with the secret in FILE (a line end after it does not count)"},
     [OPTION_SECRET] = {"secret", "SECRET",
-                       "the same on the command line, where other users of this\n"
-                       "machine may see it; better is WEBSUB_SECRET in the environment"},
+                       "the same on the command line, where other users of this machine may see "
+                       "it; better is WEBSUB_SECRET in the environment"},
     [OPTION_LEASE] = {"lease", "SECONDS", "how long the subscription shall last; the hub decides"},
     [OPTION_COUNT] = {"count", "N", "end with success after N good deliveries"},
     [OPTION_TIMEOUT] = {"timeout", "SECONDS", "end at the latest then"},
@@ -58,49 +63,60 @@ static const struct option_spec specs[] = {
     [OPTION_EXPECT_TYPE] = {"expect-type", "TYPE",
                             "a delivery is good only if this is its Content-Type"},
     [OPTION_KEEP] = {"keep", NULL,
-                     "do not unsubscribe at the end: the hub keeps the messages for\n"
-                     "the next one with the same --callback"},
+                     "do not unsubscribe at the end: the hub keeps the messages for the next one "
+                     "with the same --callback"},
     [OPTION_JSON] = {"json", NULL, "print each delivery as one line of JSON"},
     [OPTION_CONFIG] = {"config", "FILE",
-                       "the suite's configuration, for prefix and partitions\n"
-                       "(WEBSUB_KAFKA_... in the environment count too)"},
+                       "the suite's configuration, for prefix and partitions (WEBSUB_KAFKA_... in "
+                       "the environment count too)"},
     [OPTION_DRY_RUN] = {"dry-run", NULL, "only report what would be done"},
     [OPTION_WHILE_RUNNING] = {"while-running", NULL,
-                              "although the old hub's consumers are connected: subscribers may\n"
+                              "although the old hub's consumers are connected: subscribers may "
                               "then get messages from both hubs"},
-    [OPTION_OLD_SERVERS] = {"old-servers", "HOSTS",
-                            "bootstrap servers of the old hub's Kafka, if it is another one\n"
-                            "than this suite's"},
+    [OPTION_OLD_SERVERS] =
+        {"old-servers", "HOSTS",
+         "bootstrap servers of the old hub's Kafka, if it is another one than this suite's"},
     [OPTION_OLD_PROPERTIES] = {"old-properties", "FILE",
-                               "how to reach it: librdkafka's properties, one name=value a line\n"
+                               "how to reach it: librdkafka's properties, one name=value a line "
                                "(default without --old-servers: kafka.properties)"},
     [OPTION_OLD_KEY] = {"old-key-file", "FILE",
-                        "the old hub's HUB_SECRET_ENCRYPTION_KEY (default: the key with the\n"
-                        "id mosip of security.secret_keys)"},
+                        "the old hub's HUB_SECRET_ENCRYPTION_KEY (default: the key with the id "
+                        "mosip of security.secret_keys)"},
     [OPTION_UNCOMMITTED] = {"uncommitted", "end|start",
-                            "where a subscription continues that never confirmed a message: at\n"
-                            "the end, as it would there (default), or with all that is retained"},
+                            "where a subscription continues that never confirmed a message: at the "
+                            "end, as it would there (default), or with all that is retained"},
     [OPTION_NEW_LEASE] = {"lease", "SECONDS",
                           "the lease of all, from now on, instead of what each asked for"},
     [OPTION_REPORT_JSON] = {"json", NULL, "print the report as JSON, with all subscriptions"},
-    [OPTION_SUITE_CONFIG] = {"config", "FILE",
-                             "this suite's configuration (WEBSUB_... in the environment count\n"
-                             "too)"},
-    [OPTION_HELP] = {"help", NULL, "this text"},
+    [OPTION_SUITE_CONFIG] =
+        {"config", "FILE", "this suite's configuration (WEBSUB_... in the environment count too)"},
 };
 
-enum { COLUMN = 24 };
+enum { INDENT = 27, WIDTH = 80 };
+
+/** As many words as fit into a line; at least one. */
+static size_t line_length(const char *text)
+{
+    size_t fits = 0, end = 0;
+    while (text[end] && (fits == 0 || end <= WIDTH - INDENT)) {
+        end += strcspn(text + end, " ");
+        if (fits == 0 || end <= WIDTH - INDENT)
+            fits = end;
+        end += text[end] == ' ';
+    }
+    return fits;
+}
 
 static void print_option(FILE *out, const struct option_spec *spec)
 {
     char left[64];
     snprintf(left, sizeof(left), "--%s%s%s", spec->name, spec->argument ? " " : "",
              spec->argument ? spec->argument : "");
-    fprintf(out, "  %-*s", COLUMN, left);
+    fprintf(out, "  %-*s", INDENT - 2, left);
     for (const char *line = spec->meaning; *line;) {
-        size_t length = strcspn(line, "\n");
-        fprintf(out, "%*s%.*s\n", line == spec->meaning ? 1 : COLUMN + 3, "", (int)length, line);
-        line += length + (line[length] == '\n');
+        size_t length = line_length(line);
+        fprintf(out, "%*s%.*s\n", line == spec->meaning ? 0 : INDENT, "", (int)length, line);
+        line += length + (line[length] == ' ');
     }
 }
 
@@ -111,8 +127,9 @@ void options_print_help(FILE *out, const struct subcommand *subcommand)
             subcommand->arguments);
     for (const enum option_id *id = subcommand->options; *id != OPTION_END; id++)
         print_option(out, &specs[*id]);
-    print_option(out, &specs[OPTION_HELP]);
-    fprintf(out, "\n%s", subcommand->text);
+    fprintf(out, "  %-*s%s\n\n", INDENT - 2, "-h, --help", "this text");
+    fprintf(out, "%s\n%s", subcommand->text,
+            subcommand->exit_codes ? subcommand->exit_codes : options_exit_codes);
 }
 
 /* A positive number; 0 when it is none. */
@@ -292,7 +309,6 @@ static int take_option(enum option_id id, char *argument, struct command_options
     case OPTION_SUITE_CONFIG:
         options->config_path = argument;
         return go_on;
-    case OPTION_HELP:
     case OPTION_END:
         break;
     }
@@ -312,7 +328,7 @@ static void fill_getopt(const struct subcommand *subcommand, struct option *out)
     for (const enum option_id *id = subcommand->options; *id != OPTION_END; id++)
         *out++ = (struct option){
             specs[*id].name, specs[*id].argument ? required_argument : no_argument, NULL, (int)*id};
-    *out++ = (struct option){"help", no_argument, NULL, OPTION_HELP};
+    *out++ = (struct option){"help", no_argument, NULL, 'h'};
     *out = (struct option){0};
 }
 
@@ -342,8 +358,8 @@ int options_read(const struct subcommand *subcommand, int argc, char **argv,
         options->secret = xstrdup_or_null(getenv("WEBSUB_SECRET"));
     fill_getopt(subcommand, long_options);
     argv[0] = (char *)(uintptr_t) "websub"; /* getopt's complaints start with it */
-    while (result == go_on && (id = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
-        if (id == OPTION_HELP) {
+    while (result == go_on && (id = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
+        if (id == 'h') {
             options_print_help(stdout, subcommand);
             return COMMAND_DONE;
         }

@@ -39,20 +39,23 @@ enum option_id {
     OPTION_NEW_LEASE,
     OPTION_REPORT_JSON,
     OPTION_SUITE_CONFIG,
-    OPTION_HELP,
 };
 
 enum { OPTIONS_MAX = 24 };
 
 struct subcommand {
     const char *name;
-    const char *arguments; /**< as shown in the usage line */
-    const char *summary;   /**< one line */
-    const char *text;      /**< paragraphs after the options */
+    const char *arguments;  /**< as shown in the usage line */
+    const char *summary;    /**< one line */
+    const char *text;       /**< paragraphs after the options */
+    const char *exit_codes; /**< a paragraph, or NULL: those of command.h */
     enum option_id options[OPTIONS_MAX];
     int min_arguments, max_arguments;
     int (*run)(const struct command_options *options);
 };
+
+/** A paragraph: what those of command.h mean. */
+extern const char options_exit_codes[];
 
 void options_print_help(FILE *out, const struct subcommand *subcommand);
 

@@ -130,6 +130,7 @@ char *event_encode(const struct event *event, size_t *length)
     if (event->distributed)
         json_object_set_new(object, "distributed", json_true());
     fetched_put(object, &event->fetched);
+    trace_headers_put(object, "trace", &event->trace);
     return json_finish(object, length);
 }
 
@@ -204,6 +205,7 @@ int event_decode(const void *value, size_t length, struct event *event, struct e
     event->method = -1;
     event->distributed = json_take_bool(object, "distributed", &problem);
     fetched_take(object, &event->fetched, &problem);
+    trace_headers_take(object, "trace", &event->trace, &problem);
     json_decref(object);
 
     enum signature_method parsed;
@@ -246,5 +248,6 @@ void event_fini(struct event *event)
     free(event->verify_token);
     location_fini(&event->location);
     fetched_fini(&event->fetched);
+    trace_headers_fini(&event->trace);
     memset(event, 0, sizeof(*event));
 }

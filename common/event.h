@@ -44,6 +44,7 @@
 #include "common/location.h"
 #include "common/signature.h"
 #include "common/stored_secret.h"
+#include "common/trace_headers.h"
 
 /** The highest level that there is: that of a consolidator of this version. */
 #define EVENT_LEVEL 2
@@ -51,7 +52,7 @@
 enum event_type {
     EVENT_TOPIC_REGISTERED,   /**< location */
     EVENT_TOPIC_DEREGISTERED, /**< */
-    EVENT_TOPIC_PINGED,       /**< its content may have changed: it is to be fetched */
+    EVENT_TOPIC_PINGED,       /**< trace?: its content may have changed: it is to be fetched */
     EVENT_TOPIC_FETCHING,     /**< a fetch begins, which stands for all pings before this event */
     EVENT_TOPIC_FETCHED,      /**< base = event with which the fetch began, distributed, fetched */
     EVENT_TOPIC_NOT_FETCHED,  /**< base likewise, reason: given up until the next ping */
@@ -108,6 +109,7 @@ struct event {
     int64_t base;     /**< position.base that the writer knew (state.h); of a fetch: see above */
     bool distributed; /**< the fetch led to a message */
     struct fetched fetched;
+    struct trace_headers trace;
     int64_t marked;   /**< 0: there is none */
     int64_t deadline; /**< wall clock ms */
 };

@@ -1,6 +1,7 @@
 /* A request: what its handler can ask of it, and its answer. */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/http_security_headers.h"
 #include "common/http_server_internal.h"
@@ -74,6 +75,31 @@ const char *http_request_client_name(struct http_request *request)
 const char *http_request_header(const struct http_request *request, const char *name)
 {
     return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
+}
+
+struct header_values {
+    const char *name;
+    struct buffer joined;
+};
+
+static enum MHD_Result join_value(void *context, enum MHD_ValueKind kind, const char *name,
+                                  const char *value)
+{
+    struct header_values *values = context;
+    (void)kind;
+    if (strcasecmp(name, values->name) != 0)
+        return MHD_YES;
+    if (values->joined.data)
+        buffer_append_string(&values->joined, ",");
+    buffer_append_string(&values->joined, value ? value : "");
+    return MHD_YES;
+}
+
+char *http_request_header_all(const struct http_request *request, const char *name)
+{
+    struct header_values values = {.name = name};
+    MHD_get_connection_values(request->connection, MHD_HEADER_KIND, join_value, &values);
+    return values.joined.data;
 }
 
 const char *http_request_body(const struct http_request *request, size_t *length)

@@ -87,6 +87,9 @@ const char *http_request_client_name(struct http_request *request);
 /** First value of a header; NULL when it is not there. Only on the server thread, before answering.
  */
 const char *http_request_header(const struct http_request *request, const char *name);
+/** All values of a header in their order, joined by commas (RFC 9110 section 5.3), for the caller
+ * to free; NULL when it is not there. Likewise. */
+char *http_request_header_all(const struct http_request *request, const char *name);
 /** The body, not NUL-terminated; owned by the request. */
 const char *http_request_body(const struct http_request *request, size_t *length);
 

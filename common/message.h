@@ -12,7 +12,8 @@
 #define MESSAGE_HEADER_PUBLISHED_AT "published-at" /**< milliseconds since 1970 */
 #define MESSAGE_HEADER_CONTENT_TYPE "content-type"
 #define MESSAGE_HEADER_TRACEPARENT                                                                 \
-    "traceparent" /**< W3C Trace Context; only if the publisher sent it */
+    "traceparent" /**< W3C Trace Context; only if the message belongs to a trace */
+#define MESSAGE_HEADER_TRACESTATE "tracestate" /**< likewise; only with a traceparent */
 #define MESSAGE_HEADER_PUBLISHER_ID                                                                \
     "publisher-message-id" /**< the publisher's own id; only if it sent one */
 #define MESSAGE_HEADER_SELF                                                                        \
@@ -43,9 +44,15 @@
 bool message_header_is_sendable(const char *value, size_t length);
 
 /**
- * Whether a value has the form of a traceparent (W3C Trace Context, section 3.2): of version 00,
- * or of a later one, which may have more behind it.
+ * Whether a value is a traceparent (W3C Trace Context, section 3.2): of version 00, or of a later
+ * one, which may have more behind it, up to 512 bytes. Ids of zeros are none.
  */
 bool message_traceparent_is_valid(const char *value, size_t length);
+
+/**
+ * Whether a value can be sent on as a tracestate (section 3.3): 1 to 512 bytes, which is as many as
+ * must be, of printable ASCII. What is in it is its makers' affair.
+ */
+bool message_tracestate_is_sendable(const char *value, size_t length);
 
 #endif

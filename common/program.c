@@ -18,14 +18,14 @@
 
 enum { EXIT_GO_ON = -1, EXIT_DONE = 0, EXIT_USAGE = 2 };
 
-enum { OPTION_CHECK = 256, OPTION_PRINT, OPTION_MARKDOWN, OPTION_HELP, OPTION_VERSION };
+enum { OPTION_CHECK = 256, OPTION_PRINT, OPTION_MARKDOWN, OPTION_VERSION };
 
 static const struct option long_options[] = {
     {"config", required_argument, NULL, 'c'},
     {"check-config", no_argument, NULL, OPTION_CHECK},
     {"print-config", no_argument, NULL, OPTION_PRINT},
     {"print-config-markdown", no_argument, NULL, OPTION_MARKDOWN},
-    {"help", no_argument, NULL, OPTION_HELP},
+    {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, OPTION_VERSION},
     {0},
 };
@@ -50,23 +50,45 @@ struct options {
 
 static void print_help(const char *name, const char *summary)
 {
-    printf("%s: %s\n\n"
+    printf("%s: %s\n"
+           "\n"
            "Usage: %s [options]\n"
-           "  -c, --config FILE         read the configuration from FILE\n"
-           "      --check-config        check the configuration and exit with 0 or 2\n"
-           "      --print-config        print every key with its default and meaning\n"
+           "\n"
+           "  -c, --config FILE        read the configuration from FILE\n"
+           "      --check-config       only check the configuration\n"
+           "      --print-config       print every key with its default and meaning, as a\n"
+           "                           configuration file\n"
            "      --print-config-markdown\n"
-           "                            the same as Markdown\n"
-           "      --help, --version\n\n"
-           "Every key can be set by the environment too, as WEBSUB_<SECTION>_<KEY>.\n",
-           name, summary, name);
+           "                           the same as a page of Markdown\n"
+           "  -h, --help               this text\n"
+           "      --version            print the version\n"
+           "\n"
+           "A key that FILE does not set has its default; without FILE, all have. The\n"
+           "environment comes before both: WEBSUB_<SECTION>_<KEY>. The defaults are for a\n"
+           "try: Kafka at 127.0.0.1:9092, and nobody can connect but from this machine.\n"
+           "\n"
+           "A hub is three programs, websub-hub, websub-consolidator and websub-dispatcher:\n"
+           "one or several of each, with the same Kafka and the same configuration.\n"
+           "\n"
+           "It runs in the foreground, logs to stderr, and tells how it is at its port: GET\n"
+           "/healthz, /readyz, /metrics. SIGTERM or Ctrl-C: it finishes what is under way,\n"
+           "and ends; at the second one it ends at once. SIGHUP: it reads its TLS\n"
+           "certificate and opens its audit log again.\n"
+           "\n"
+           "Exit codes: 0 done as asked; 1 failed; 2 bad option or configuration.\n"
+           "\n"
+           "Examples:\n"
+           "  %s --print-config > websub.conf\n"
+           "  %s -c websub.conf --check-config\n"
+           "  WEBSUB_KAFKA_BOOTSTRAP_SERVERS=kafka-1:9092 %s -c websub.conf\n",
+           name, summary, name, name, name, name);
 }
 
 static int read_options(int argc, char **argv, const char *name, const char *summary,
                         struct options *options)
 {
     int option;
-    while ((option = getopt_long(argc, argv, "c:", long_options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "c:h", long_options, NULL)) != -1) {
         switch (option) {
         case 'c':
             options->config_path = optarg;
@@ -80,7 +102,7 @@ static int read_options(int argc, char **argv, const char *name, const char *sum
         case OPTION_MARKDOWN:
             config_print_markdown(stdout);
             return EXIT_DONE;
-        case OPTION_HELP:
+        case 'h':
             print_help(name, summary);
             return EXIT_DONE;
         case OPTION_VERSION:

@@ -3,7 +3,7 @@
  *
  *   -c FILE, --config FILE   configuration file          --check-config   check and exit 0 or 2
  *   --print-config           every key, and exit         --print-config-markdown
- *   --help, --version
+ *   -h, --help               --version
  */
 #ifndef WEBSUB_COMMON_PROGRAM_H
 #define WEBSUB_COMMON_PROGRAM_H

@@ -7,6 +7,7 @@
 #include "common/json.h"
 #include "common/panic.h"
 #include "common/state_commands.h"
+#include "common/state_pings.h"
 
 static const char *const status_names[] = {
     [SUBSCRIPTION_REQUESTED] = "requested", [SUBSCRIPTION_ACTIVE] = "active",
@@ -61,12 +62,7 @@ char *state_encode_topic(const struct topic_state *topic, size_t *length)
     json_put_string(object, "topic", topic->topic);
     json_put_integer(object, "registered_at", topic->registered_at_ms);
     put_location(object, &topic->location);
-    put_positive(object, "pinged", topic->pings.oldest);
-    put_positive(object, "pinged_at", topic->pings.oldest_at_ms);
-    put_positive(object, "fetching", topic->pings.fetching);
-    put_positive(object, "again", topic->pings.again);
-    put_positive(object, "again_at", topic->pings.again_at_ms);
-    put_true(object, "disturbed", topic->pings.disturbed);
+    state_put_pings(object, &topic->pings);
     fetched_put(object, &topic->fetched);
     return json_finish(object, length);
 }
@@ -164,12 +160,7 @@ static struct topic_state *decode_topic(const json_t *object, struct error *prob
     topic->topic = json_take_string(object, "topic", problem);
     topic->registered_at_ms = json_take_bounded(object, "registered_at", RECORD_MAX_MS, problem);
     take_location(object, &topic->location, problem);
-    topic->pings.oldest = json_take_bounded(object, "pinged", INT64_MAX, problem);
-    topic->pings.oldest_at_ms = json_take_bounded(object, "pinged_at", RECORD_MAX_MS, problem);
-    topic->pings.fetching = json_take_bounded(object, "fetching", INT64_MAX, problem);
-    topic->pings.again = json_take_bounded(object, "again", INT64_MAX, problem);
-    topic->pings.again_at_ms = json_take_bounded(object, "again_at", RECORD_MAX_MS, problem);
-    topic->pings.disturbed = json_take_bool(object, "disturbed", problem);
+    state_take_pings(object, &topic->pings, problem);
     fetched_take(object, &topic->fetched, problem);
     if (problem->code == ERROR_NONE && (!topic->topic || !topic->location.kafka_topic))
         error_set(problem, ERROR_INVALID, false, "a topic needs \"topic\" and \"kafka_topic\"");
@@ -375,6 +366,7 @@ void topic_state_free(struct topic_state *topic)
         return;
     free(topic->topic);
     location_fini(&topic->location);
+    topic_pings_fini(&topic->pings);
     fetched_fini(&topic->fetched);
     free(topic);
 }

@@ -23,6 +23,7 @@
 #include "common/location.h"
 #include "common/signature.h"
 #include "common/stored_secret.h"
+#include "common/trace_headers.h"
 
 #define STATE_PROGRESS_KEY "progress"
 
@@ -38,11 +39,13 @@
  * events partition of the topic's shard; 0 is none, as the topic's registration came before any.
  */
 struct topic_pings {
-    int64_t oldest;       /**< event of the oldest unsettled one; 0: there is nothing to do */
-    int64_t oldest_at_ms; /**< when it came */
-    int64_t fetching;     /**< event with which the newest fetch for it began; 0: none has */
-    int64_t again;        /**< event of the oldest one since then: it asks for another fetch */
+    int64_t oldest;             /**< event of the oldest unsettled one; 0: there is nothing to do */
+    int64_t oldest_at_ms;       /**< when it came */
+    struct trace_headers trace; /**< that it belongs to: what is fetched goes on with it */
+    int64_t fetching;           /**< event with which the newest fetch for it began; 0: none has */
+    int64_t again; /**< event of the oldest one since then: it asks for another fetch */
     int64_t again_at_ms;
+    struct trace_headers again_trace;
     bool disturbed; /**< content of a fetch that was not the newest may lie behind that of the
                        newest, which is to be distributed once more */
 };
@@ -176,6 +179,7 @@ int state_decode(const char *key, size_t key_length, const void *value, size_t v
 /** Frees what `record` still owns; set a pointer to NULL to keep what it pointed to. */
 void state_record_fini(struct state_record *record);
 
+void topic_pings_fini(struct topic_pings *pings);
 void topic_state_free(struct topic_state *topic);
 void subscription_state_free(struct subscription_state *subscription);
 void pending_request_fini(struct pending_request *request);

@@ -16,7 +16,7 @@ struct trace_context {
     bool sampled;
 };
 
-/** False: not a valid traceparent (section 3.2; ids of zeros are not), `*context` is undefined. */
+/** False: not a valid traceparent (message.h), `*context` is undefined. */
 bool trace_context_parse(const char *traceparent, size_t length, struct trace_context *context);
 /** As a traceparent of version 00. */
 void trace_context_write(const struct trace_context *context, char out[TRACE_PARENT_SIZE]);

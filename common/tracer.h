@@ -3,40 +3,18 @@
  * (https://opentelemetry.io/docs/specs/otlp/#otlphttp).
  *
  * Best effort: spans wait in memory, bounded; what is too much, or what the collector does not
- * take, is dropped and counted. Nothing waits for it.
+ * take, is dropped and counted. Nothing waits for it. A collector that cannot be reached, or says
+ * that it has no time (429, 502, 503, 504), is asked again: as it says (Retry-After), else after
+ * growing pauses, and not for ever. Meanwhile what comes heaps up to the bound.
  */
 #ifndef WEBSUB_COMMON_TRACER_H
 #define WEBSUB_COMMON_TRACER_H
 
-#include <stdint.h>
-
 #include "common/config.h"
 #include "common/metrics.h"
-#include "common/trace_context.h"
+#include "common/span.h"
 
 struct tracer;
-
-/** As OTLP numbers them. */
-enum span_kind { SPAN_INTERNAL = 1, SPAN_SERVER, SPAN_CLIENT, SPAN_PRODUCER, SPAN_CONSUMER };
-
-#define SPAN_MAX_ATTRIBUTES 8
-
-struct span_attribute {
-    const char *name;
-    const char *text; /**< NULL: it is a number */
-    int64_t number;
-};
-
-/** Zero-initialised but for what there is. Strings are borrowed. */
-struct span {
-    const char *name;
-    enum span_kind kind;
-    struct trace_context context;
-    const char *parent;                                    /**< span id, or NULL */
-    int64_t start_us, end_us;                              /**< wall clock, microseconds */
-    const char *error;                                     /**< what went wrong; NULL: nothing */
-    struct span_attribute attributes[SPAN_MAX_ATTRIBUTES]; /**< up to one without a name */
-};
 
 /**
  * @param service "websub-hub" …

@@ -12,6 +12,8 @@
  * event was about, and may have missed what later ones were about: these ask for another fetch.
  *  - However many pings come, the first before a fetch and the first during it change the state;
  * the others say nothing new.
+ *  - What is fetched belongs to the trace of the ping that asked for it: the first. Those of pings
+ * that ask for nothing more end with them.
  *  - The newest fetch counts. One that begins takes the place of the one before (whose dispatcher
  * crashed, lost the shard, or was pinged again while it waited to retry); how that ended says
  * nothing any more.
@@ -24,14 +26,17 @@
 
 #include "consolidator/fold_internal.h"
 
-static enum fold_outcome on_pinged(struct topic_pings *pings, int64_t at_ms, int64_t sequence)
+static enum fold_outcome on_pinged(struct topic_pings *pings, const struct event *event,
+                                   int64_t sequence)
 {
     if (pings->oldest == 0) {
         pings->oldest = sequence;
-        pings->oldest_at_ms = at_ms;
+        pings->oldest_at_ms = event->at_ms;
+        trace_headers_copy(&pings->trace, &event->trace);
     } else if (pings->fetching > 0 && pings->again == 0) {
         pings->again = sequence;
-        pings->again_at_ms = at_ms;
+        pings->again_at_ms = event->at_ms;
+        trace_headers_copy(&pings->again_trace, &event->trace);
     } else {
         return FOLD_IGNORED;
     }
@@ -44,6 +49,7 @@ static enum fold_outcome on_fetching(struct topic_pings *pings, int64_t sequence
         return FOLD_IGNORED;
     pings->fetching = sequence;
     pings->again = pings->again_at_ms = 0;
+    trace_headers_fini(&pings->again_trace);
     return FOLD_CHANGED;
 }
 
@@ -65,7 +71,7 @@ static enum fold_outcome on_overtaken(struct topic_state *state, const struct ev
         pings->disturbed = true;
     else
         fetched_fini(&state->fetched);
-    on_pinged(pings, event->at_ms, sequence);
+    on_pinged(pings, event, sequence);
     return FOLD_CHANGED;
 }
 
@@ -79,11 +85,14 @@ static enum fold_outcome on_ended(struct topic_state *state, const struct event 
         fetched_fini(&state->fetched);
     if (event->type == EVENT_TOPIC_FETCHED && !pings->disturbed)
         fetched_copy(&state->fetched, &event->fetched);
-    const struct topic_pings next = {.oldest = pings->again, .oldest_at_ms = pings->again_at_ms};
+    const struct topic_pings next = {
+        .oldest = pings->again, .oldest_at_ms = pings->again_at_ms, .trace = pings->again_trace};
     bool disturbed = pings->disturbed;
+    pings->again_trace = (struct trace_headers){0}; /* moved */
+    topic_pings_fini(pings);
     *pings = next;
     if (disturbed) /* what came before the newest fetch began asks for another one, too */
-        on_pinged(pings, event->at_ms, sequence);
+        on_pinged(pings, event, sequence);
     return FOLD_CHANGED;
 }
 
@@ -91,7 +100,7 @@ enum fold_outcome fold_ping(struct topic_state *state, const struct event *event
 {
     switch (event->type) {
     case EVENT_TOPIC_PINGED:
-        return on_pinged(&state->pings, event->at_ms, sequence);
+        return on_pinged(&state->pings, event, sequence);
     case EVENT_TOPIC_FETCHING:
         return on_fetching(&state->pings, sequence);
     case EVENT_TOPIC_FETCHED:

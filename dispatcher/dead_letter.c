@@ -115,11 +115,12 @@ static rd_kafka_headers_t *make_headers(const struct dead_letter_contents *conte
 {
     const struct message *message = contents->message;
     const struct message_partition *origin = contents->channel->partition;
-    rd_kafka_headers_t *headers = rd_kafka_headers_new(12);
+    rd_kafka_headers_t *headers = rd_kafka_headers_new(13);
     kafka_add_header(headers, MESSAGE_HEADER_ID, message->id);
     add_number(headers, MESSAGE_HEADER_PUBLISHED_AT, message->published_at_ms);
     kafka_add_header(headers, MESSAGE_HEADER_CONTENT_TYPE, message_content_type(message));
     kafka_add_header(headers, MESSAGE_HEADER_TRACEPARENT, message->traceparent);
+    kafka_add_header(headers, MESSAGE_HEADER_TRACESTATE, message->tracestate);
     kafka_add_header(headers, MESSAGE_HEADER_SELF, message->self);
     kafka_add_header(headers, DEAD_LETTER_HEADER_TOPIC, contents->channel->topic);
     kafka_add_header(headers, DEAD_LETTER_HEADER_CALLBACK, contents->callback);

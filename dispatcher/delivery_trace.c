@@ -31,12 +31,44 @@ static void record_queue_time(const struct delivery_trace *trace, const struct s
     struct span span = {
         .name = "queue",
         .kind = SPAN_INTERNAL,
+        .state = message->tracestate,
         .parent = trace->parent,
         .start_us = message->published_at_ms * 1000,
         .end_us = trace->start_us,
-        .attributes = {{"messaging.message.id", message->id, 0}, {"websub.subscription", s->id, 0}},
     };
     trace_context_child(&trace->context, &span.context);
+    span_add_text(&span, "messaging.destination.name", s->log->channel->topic);
+    span_add_text(&span, "messaging.destination.subscription.name", s->id);
+    span_add_text(&span, "messaging.message.id", message->id);
+    tracer_record(s->loop->dispatcher->tracer, &span);
+}
+
+static void record_attempt(const struct delivery_trace *trace, const struct subscription *s,
+                           const struct message *message, const struct http_result *result)
+{
+    bool answered = result->outcome == HTTP_ANSWERED;
+    bool confirmed = answered && result->status < 300;
+    const char *reason = confirmed ? NULL : http_reason_name(http_result_reason(result));
+    struct span span = {
+        .name = "deliver",
+        .kind = SPAN_CLIENT,
+        .context = trace->context,
+        .state = message->tracestate,
+        .parent = trace->parent,
+        .start_us = trace->start_us,
+        .end_us = clock_wall_us(),
+        .error = reason,
+    };
+    span_add_text(&span, "messaging.system", "websub");
+    span_add_text(&span, "messaging.operation.name", span.name);
+    span_add_text(&span, "messaging.operation.type", "send");
+    span_add_text(&span, "messaging.destination.name", s->log->channel->topic);
+    span_add_text(&span, "messaging.destination.subscription.name", s->id);
+    span_add_text(&span, "messaging.message.id", message->id);
+    span_add_number(&span, "websub.attempt", (int64_t)trace->attempts);
+    if (answered)
+        span_add_number(&span, "http.response.status_code", result->status);
+    span_add_text(&span, "error.type", reason);
     tracer_record(s->loop->dispatcher->tracer, &span);
 }
 
@@ -47,22 +79,5 @@ void delivery_trace_end(const struct delivery_trace *trace, const struct subscri
         return;
     if (trace->attempts == 1)
         record_queue_time(trace, s, message);
-    bool answered = result->outcome == HTTP_ANSWERED;
-    bool confirmed = answered && result->status < 300;
-    const struct span span = {
-        .name = "deliver",
-        .kind = SPAN_CLIENT,
-        .context = trace->context,
-        .parent = trace->parent,
-        .start_us = trace->start_us,
-        .end_us = clock_wall_us(),
-        .error = confirmed ? NULL : http_reason_name(http_result_reason(result)),
-        .attributes = {{"messaging.system", "websub", 0},
-                       {"messaging.destination.name", s->log->channel->topic, 0},
-                       {"messaging.message.id", message->id, 0},
-                       {"websub.subscription", s->id, 0},
-                       {"websub.attempt", NULL, (int64_t)trace->attempts},
-                       {answered ? "http.response.status_code" : NULL, NULL, result->status}},
-    };
-    tracer_record(s->loop->dispatcher->tracer, &span);
+    record_attempt(trace, s, message, result);
 }

@@ -12,6 +12,27 @@
 #include "dispatcher/fetcher_internal.h"
 #include "dispatcher/retry.h"
 
+static const char *const end_names[FETCH_END_COUNT] = {
+    [FETCH_END_DISTRIBUTED] = "distributed",
+    [FETCH_END_UNCHANGED] = "unchanged",
+    [FETCH_END_FAILED] = "failed",
+    [FETCH_END_GIVEN_UP] = "given_up",
+};
+
+/** `reason`: of a failure, or NULL. */
+static void end_trace(struct fetch_job *job, enum fetch_end how, const char *reason)
+{
+    char id[ID_UUID_SIZE];
+    fetch_message_id(job->topic, &job->taken.pings, &job->verdict.fetched, id);
+    const struct fetch_trace_end end = {
+        .topic = job->topic,
+        .outcome = end_names[how],
+        .message_id = how == FETCH_END_DISTRIBUTED ? id : NULL,
+        .error = reason,
+    };
+    fetch_trace_end(&job->trace, job->fetcher->dispatcher->tracer, &job->taken.pings.trace, &end);
+}
+
 /* --- telling --- */
 
 static void on_told(struct fetch_job *job, rd_kafka_resp_err_t code, int64_t offset)
@@ -58,6 +79,7 @@ static void give_up(struct fetch_job *job, const char *reason)
 {
     log_warning("fetch.given_up", LOG_STR("topic", job->topic), LOG_STR("reason", reason));
     counter_add(job->fetcher->dispatcher->metrics.fetches[FETCH_END_GIVEN_UP], 1);
+    end_trace(job, FETCH_END_GIVEN_UP, reason);
     clear_content(job);
     fetch_job_leave(job);
     tell(job, false, reason);
@@ -80,6 +102,7 @@ static void try_later(struct fetch_job *job, const char *reason, int64_t retry_a
     log_info("fetch.failed", LOG_STR("topic", job->topic), LOG_STR("reason", reason),
              LOG_INT("failures", job->failures), LOG_INT("retry_in_ms", pause));
     counter_add(dispatcher->metrics.fetches[FETCH_END_FAILED], 1);
+    end_trace(job, FETCH_END_FAILED, reason);
     clear_content(job);
     fetch_job_leave(job);
     int64_t earliest = fetch_job_next_ms(job);
@@ -106,6 +129,8 @@ static void on_published(struct fetch_job *job, rd_kafka_resp_err_t code, int64_
     (void)offset;
     clear_content(job);
     fetch_job_leave(job);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+        end_trace(job, FETCH_END_DISTRIBUTED, NULL);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR && !job->fetcher->stopping) {
         log_info("fetch.distributed", LOG_STR("topic", job->topic));
         counter_add(job->fetcher->dispatcher->metrics.fetches[FETCH_END_DISTRIBUTED], 1);
@@ -131,7 +156,8 @@ static void publish(struct fetch_job *job)
     settlement = fetch_settlement_new(job, on_published);
     atomic_fetch_add(&job->fetcher->publishing, 1);
     if (fetch_message_send(job->fetcher->dispatcher->producer, job->messages, &job->taken,
-                           &job->verdict, &settlement->receipt, &error) == 0)
+                           &job->verdict, fetch_trace_parent(&job->trace, &job->taken.pings.trace),
+                           &settlement->receipt, &error) == 0)
         return;
     atomic_fetch_sub(&job->fetcher->publishing, 1);
     fetch_settlement_withdraw(settlement);
@@ -147,6 +173,7 @@ static void on_unchanged(struct fetch_job *job)
 {
     log_info("fetch.unchanged", LOG_STR("topic", job->topic));
     counter_add(job->fetcher->dispatcher->metrics.fetches[FETCH_END_UNCHANGED], 1);
+    end_trace(job, FETCH_END_UNCHANGED, NULL);
     clear_content(job);
     fetch_job_leave(job);
     tell(job, false, NULL);
@@ -178,6 +205,7 @@ void fetch_end_on_fetched(struct fetch_transfer *transfer, const struct fetch_re
 {
     struct fetch_job *job = CONTAINER_OF(transfer, struct fetch_job, transfer);
     struct dispatcher_metrics *metrics = &job->fetcher->dispatcher->metrics;
+    job->trace.status = result->status;
     gauge_add(metrics->fetching, -1);
     histogram_observe(metrics->fetch_duration, (clock_monotonic_ms() - job->begun_ms) * 1000);
     switch (result->outcome) {

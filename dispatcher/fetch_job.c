@@ -40,13 +40,19 @@ bool fetch_job_is_member(const struct fetch_job *job)
 
 /* --- the end of a job --- */
 
+static void forget_taken(struct fetch_job *job)
+{
+    location_fini(&job->taken.location);
+    topic_pings_fini(&job->taken.pings);
+    fetched_fini(&job->taken.fetched);
+}
+
 void fetch_job_free_when_done(struct fetch_job *job)
 {
     if (!job->dropped || !job->timer_closed || job->settlements > 0)
         return;
     topic_state_free(job->state);
-    location_fini(&job->taken.location);
-    fetched_fini(&job->taken.fetched);
+    forget_taken(job);
     fetch_verdict_fini(&job->verdict);
     fetch_transfer_fini(&job->transfer);
     if (job->messages)
@@ -177,6 +183,10 @@ static void on_announced(struct fetch_job *job, rd_kafka_resp_err_t code, int64_
         fetch_end_without_content(job);
         return;
     }
+    const struct trace_headers *trace = &job->taken.pings.trace;
+    fetch_trace_begin(&job->trace, dispatcher->tracer, trace);
+    job->transfer.traceparent = fetch_trace_parent(&job->trace, trace);
+    job->transfer.tracestate = trace->state;
     job->phase = FETCH_FETCHING;
     gauge_add(dispatcher->metrics.fetching, 1);
     job->transfer.http = job->fetcher->http;
@@ -190,10 +200,12 @@ static void on_announced(struct fetch_job *job, rd_kafka_resp_err_t code, int64_
 /** The state as of now: what comes during the fetch is not what it is about. */
 static void take_state(struct fetch_job *job)
 {
-    location_fini(&job->taken.location);
-    fetched_fini(&job->taken.fetched);
+    const struct topic_pings *pings = &job->state->pings;
+    forget_taken(job);
     job->taken.topic = job->topic;
-    job->taken.pings = job->state->pings;
+    job->taken.pings.oldest = pings->oldest;
+    job->taken.pings.oldest_at_ms = pings->oldest_at_ms;
+    trace_headers_copy(&job->taken.pings.trace, &pings->trace);
     location_copy(&job->taken.location, &job->state->location);
     fetched_copy(&job->taken.fetched, &job->state->fetched);
 }

@@ -20,7 +20,7 @@ void fetch_message_id(const char *topic, const struct topic_pings *pings,
 
 int fetch_message_send(struct kafka_producer *producer, rd_kafka_topic_t *handle,
                        const struct topic_state *topic, const struct fetch_verdict *verdict,
-                       struct kafka_receipt *receipt, struct error *error)
+                       const char *traceparent, struct kafka_receipt *receipt, struct error *error)
 {
     char id[ID_UUID_SIZE], published_at[24];
     struct kafka_record record = {
@@ -31,7 +31,7 @@ int fetch_message_send(struct kafka_producer *producer, rd_kafka_topic_t *handle
         .value = verdict->body,
         .value_length = verdict->length,
         .timestamp_ms = clock_wall_ms(),
-        .headers = rd_kafka_headers_new(4),
+        .headers = rd_kafka_headers_new(6),
     };
     fetch_message_id(topic->topic, &topic->pings, &verdict->fetched, id);
     snprintf(published_at, sizeof(published_at), "%" PRId64, record.timestamp_ms);
@@ -39,6 +39,8 @@ int fetch_message_send(struct kafka_producer *producer, rd_kafka_topic_t *handle
     kafka_add_header(record.headers, MESSAGE_HEADER_PUBLISHED_AT, published_at);
     kafka_add_header(record.headers, MESSAGE_HEADER_CONTENT_TYPE, verdict->content_type);
     kafka_add_header(record.headers, MESSAGE_HEADER_SELF, verdict->fetched.self);
+    kafka_add_header(record.headers, MESSAGE_HEADER_TRACEPARENT, traceparent);
+    kafka_add_header(record.headers, MESSAGE_HEADER_TRACESTATE, topic->pings.trace.state);
     int result = kafka_producer_send(producer, &record, receipt, error);
     if (result != 0)
         rd_kafka_headers_destroy(record.headers);

@@ -13,9 +13,10 @@
 void fetch_message_id(const char *topic, const struct topic_pings *pings,
                       const struct fetched *fetched, char out[ID_UUID_SIZE]);
 
-/** Sends it; what `topic`, `verdict` and `handle` point to must stay until `receipt` is settled. */
+/** Sends it; what `topic`, `verdict` and `handle` point to must stay until `receipt` is settled.
+ * `traceparent` is copied; NULL: there is no trace. */
 int fetch_message_send(struct kafka_producer *producer, rd_kafka_topic_t *handle,
                        const struct topic_state *topic, const struct fetch_verdict *verdict,
-                       struct kafka_receipt *receipt, struct error *error);
+                       const char *traceparent, struct kafka_receipt *receipt, struct error *error);
 
 #endif

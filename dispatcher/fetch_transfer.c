@@ -74,6 +74,10 @@ static void request(struct fetch_transfer *transfer, char *url)
     transfer->url = url;
     transfer->too_large = false;
     add_conditions(transfer);
+    if (transfer->traceparent)
+        add_header(transfer, "traceparent", transfer->traceparent);
+    if (transfer->tracestate)
+        add_header(transfer, "tracestate", transfer->tracestate);
     transfer->exchange = (struct http_exchange){
         .url = url,
         .host = host_get(transfer->hosts, url),

@@ -34,6 +34,7 @@ struct fetch_transfer {
     struct host_limits *hosts;
     const struct config *config;
     const struct fetched *known; /**< its validators are sent to the URL that they are of */
+    const char *traceparent, *tracestate; /**< sent as they are; NULL: not */
     void (*done)(struct fetch_transfer *transfer, const struct fetch_result *result);
 
     char *url; /**< of the hop that it is at */

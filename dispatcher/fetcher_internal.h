@@ -9,6 +9,7 @@
  *   fetch_transfer.c  HTTP, redirects
  *   fetch_content.c   what the content means: fetch_head.c, self_link.c, feed_diff.c
  *   fetch_message.c   the message
+ *   fetch_trace.c     its span
  */
 #ifndef WEBSUB_DISPATCHER_FETCHER_INTERNAL_H
 #define WEBSUB_DISPATCHER_FETCHER_INTERNAL_H
@@ -18,6 +19,7 @@
 
 #include "dispatcher/fetch_content.h"
 #include "dispatcher/fetch_queue.h"
+#include "dispatcher/fetch_trace.h"
 #include "dispatcher/fetch_transfer.h"
 #include "dispatcher/fetcher.h"
 #include "dispatcher/mailbox.h"
@@ -61,10 +63,12 @@ struct fetch_job {
     bool timer_closed;
     int settlements;           /* that come from the producer's thread */
     struct topic_state *state; /* newest that is known */
-    struct topic_state taken;  /* as of the fetch that is under way; its topic is borrowed */
+    struct topic_state taken;  /* as of the fetch that is under way, which is about its oldest ping;
+                                  its topic is borrowed */
     struct fetch_place place;
     struct fetch_transfer transfer;
     struct fetch_verdict verdict;
+    struct fetch_trace trace;
     rd_kafka_topic_t *messages;
     uv_timer_t timer;
     int64_t announced;     /* event with which our newest fetch began; 0: none */

@@ -13,7 +13,7 @@
  *   dead_letter.c   one that is given up by policy
  *   report_sweep.c  what operators are to see of subscriptions
  *   coverage.c      what the shard's offset may pass
- *   verification.c  intent and denial
+ *   verification.c  intent and denial, with verification_jobs.c
  */
 #ifndef WEBSUB_DISPATCHER_LOOP_INTERNAL_H
 #define WEBSUB_DISPATCHER_LOOP_INTERNAL_H
@@ -282,7 +282,7 @@ struct topic_log *loop_log(struct loop *loop, struct channel *channel, int64_t f
 void loop_drop_log(struct loop *loop, struct topic_log *log);
 uint32_t loop_random(struct loop *loop);
 
-/* verification.c */
+/* verification_jobs.c */
 void verification_drop_shard(struct loop *loop, int32_t shard); /**< -1: all */
 
 #endif

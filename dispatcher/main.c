@@ -162,7 +162,7 @@ int main(int argc, char **argv)
     struct front front = {.dispatcher = &dispatcher};
     struct error error;
     int code = program_start(argc, argv, "websub-dispatcher",
-                             "verifies subscribers, fetches pinged topics, and delivers messages",
+                             "verifies subscribers, fetches topics, delivers messages",
                              check_config, &dispatcher.config);
     if (code >= 0)
         return code;

@@ -70,6 +70,7 @@ struct message *message_from_kafka(const rd_kafka_message_t *record, const char 
     struct text id = get_header(record, MESSAGE_HEADER_ID);
     struct text type = get_header(record, MESSAGE_HEADER_CONTENT_TYPE);
     struct text trace = get_header(record, MESSAGE_HEADER_TRACEPARENT);
+    struct text trace_state = get_header(record, MESSAGE_HEADER_TRACESTATE);
     struct text publisher_id = get_header(record, MESSAGE_HEADER_PUBLISHER_ID);
     struct text self = get_header(record, MESSAGE_HEADER_SELF);
     if (!id.value || id.length == 0 || id.length > MAX_ID || !is_safe(id)) {
@@ -81,6 +82,8 @@ struct message *message_from_kafka(const rd_kafka_message_t *record, const char 
         type = (struct text){default_type, strlen(default_type)};
     if (!is_safe(trace))
         trace = (struct text){0};
+    if (!trace.value || !message_tracestate_is_sendable(trace_state.value, trace_state.length))
+        trace_state = (struct text){0};
     if (!is_safe(publisher_id))
         publisher_id = (struct text){0};
     if (self.length == 0 || self.length > TOPIC_MAX_LENGTH || !is_safe(self))
@@ -93,13 +96,16 @@ struct message *message_from_kafka(const rd_kafka_message_t *record, const char 
     struct buffer lines = {0};
     size_t starts[MESSAGE_HEADERS_MAX];
     int count = 0;
-    buffer_reserve(&lines, type.length + trace.length + publisher_id.length + 2 * id.length + 192);
+    buffer_reserve(&lines, type.length + trace.length + trace_state.length + publisher_id.length +
+                               2 * id.length + 192);
     add_line(&lines, starts, &count, "Content-Type", type);
     add_line(&lines, starts, &count, "X-Hub-Message-Id", id);
     add_line(&lines, starts, &count, "webhook-id", id);
     add_line(&lines, starts, &count, "webhook-timestamp", (struct text){seconds, strlen(seconds)});
     if (publisher_id.value)
         add_line(&lines, starts, &count, "X-Hub-MessageId", publisher_id);
+    if (trace_state.value)
+        add_line(&lines, starts, &count, "tracestate", trace_state);
     if (trace.value)
         add_line(&lines, starts, &count, "traceparent", trace);
     size_t self_at = lines.length;
@@ -126,6 +132,8 @@ struct message *message_from_kafka(const rd_kafka_message_t *record, const char 
     message->id = message->headers[2] + strlen("webhook-id: ");
     if (trace.value)
         message->traceparent = message->headers[count - 1] + strlen("traceparent: ");
+    if (trace_state.value)
+        message->tracestate = message->headers[count - 2] + strlen("tracestate: ");
     message->body = message->bytes + lines.length;
     message->body_length = record->len;
     if (record->len > 0)

@@ -15,7 +15,7 @@
 #include "common/id.h"
 #include "dispatcher/memory.h"
 
-#define MESSAGE_HEADERS_MAX 6
+#define MESSAGE_HEADERS_MAX 7
 
 /** What a record of the dead letters topic has besides its message. */
 struct letter {
@@ -35,9 +35,11 @@ struct message {
     /** Header lines that are the same for all deliveries of it ("Content-Type: ..."), made once. */
     const char *headers[MESSAGE_HEADERS_MAX];
     int header_count;
-    const char *traceparent; /**< of `headers`, without the name; NULL: the publisher sent none */
-    const char *self; /**< canonical topic that the content names; NULL: none, or the topic */
-    const char *link; /**< the Link header line that says so, or NULL */
+    /** The last of `headers`, without the name; NULL: it belongs to no trace. */
+    const char *traceparent;
+    const char *tracestate; /**< the one before, likewise; only with a traceparent */
+    const char *self;       /**< canonical topic that the content names; NULL: none, or the topic */
+    const char *link;       /**< the Link header line that says so, or NULL */
     const char *body;
     size_t body_length;
     size_t cost;

@@ -13,7 +13,6 @@
  * before the request, and again while the answer takes long; a later look-up replaces the earlier
  * one only when, a full round of the event loop after it came back, there still is no answer.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/clock.h"
@@ -21,78 +20,16 @@
 #include "common/id.h"
 #include "common/kafka_offsets.h"
 #include "common/log.h"
-#include "common/panic.h"
-#include "common/url.h"
 #include "dispatcher/attempts.h"
-#include "dispatcher/loop_internal.h"
 #include "dispatcher/retry.h"
-#include "dispatcher/verification_url.h"
+#include "dispatcher/verification_internal.h"
 
-enum { LOOK_UP_MS = 5000, LOOK_UP_AGAIN_MS = 250, CHALLENGE_CHARACTERS = 32 };
+enum { LOOK_UP_MS = 5000, LOOK_UP_AGAIN_MS = 250 };
 
 /* Tries of network errors and 5xx are spread over about half a minute. */
 static const struct retry_policy retry_policy = {1000, 16000};
 
-struct job {
-    struct http_exchange exchange;
-    struct loop *loop;
-    char id[ID_HEX_SIZE];
-    int32_t shard;
-    enum verification_mode kind;
-    char request_id[ID_UUID_SIZE];
-    char *topic;
-    char *callback;
-    struct host *host;
-    char *reason;
-    char *verify_token;
-    int64_t lease_seconds;
-    struct message_partition *partition;
-    int64_t start;     /* offset of the first message for a new subscription */
-    int64_t candidate; /* a later look-up's, or -1 */
-    int64_t sent_at_ms;
-    unsigned attempts;
-    bool hurry;   /* another request waits: do not try again */
-    bool dropped; /* by its shard: freed when nothing refers to it any more */
-    bool sending;
-    bool looking_up;
-    uv_work_t look_up;
-    bool look_up_failed;
-    struct error look_up_error;
-    int64_t looked_up;
-    uv_timer_t timer;
-    char challenge[CHALLENGE_CHARACTERS + 1];
-    struct buffer url;
-    UT_hash_handle hh;
-};
-
-/* --- ending --- */
-
-static void on_timer_closed(uv_handle_t *handle)
-{
-    struct job *job = handle->data;
-    buffer_fini(&job->url);
-    free(job->topic);
-    free(job->callback);
-    free(job->reason);
-    free(job->verify_token);
-    free(job);
-}
-
-/** Frees the job once nothing is under way for it. */
-static void end_job(struct job *job)
-{
-    if (!job->dropped)
-        HASH_DEL(job->loop->jobs, job);
-    job->dropped = true;
-    if (job->sending) {
-        http_client_cancel(job->loop->http, &job->exchange);
-        job->sending = false;
-    }
-    if (job->looking_up)
-        return; /* its completion comes back here */
-    host_release(job->host);
-    uv_close((uv_handle_t *)&job->timer, on_timer_closed);
-}
+/* --- the event --- */
 
 static enum event_type result_event(const struct job *job, bool verified)
 {
@@ -106,7 +43,7 @@ static enum event_type result_event(const struct job *job, bool verified)
 
 static void retry_later(struct job *job);
 
-static void conclude(struct job *job, bool verified, const char *reason)
+void verification_conclude(struct job *job, bool verified, const char *reason)
 {
     struct dispatcher *dispatcher = job->loop->dispatcher;
     struct error error;
@@ -130,13 +67,12 @@ static void conclude(struct job *job, bool verified, const char *reason)
     log_info(event_type_name(event.type), LOG_STR("subscription", job->id),
              LOG_STR("topic", job->topic), LOG_URL("callback", job->callback),
              LOG_STR("reason", event.reason));
-    end_job(job);
+    verification_end(job);
 }
 
 /* --- the request --- */
 
 static void on_retry(uv_timer_t *timer);
-static void begin(struct job *job);
 
 static void retry_later(struct job *job)
 {
@@ -147,7 +83,7 @@ static void retry_later(struct job *job)
 
 static void on_retry(uv_timer_t *timer)
 {
-    begin(timer->data);
+    verification_begin(timer->data);
 }
 
 static bool is_transient(const struct http_result *result)
@@ -204,7 +140,7 @@ static void on_answer(struct http_exchange *exchange, const struct http_result *
     uv_timer_stop(&job->timer);
     job->attempts++;
     if (is_confirmed(job, result)) {
-        conclude(job, true, NULL);
+        verification_conclude(job, true, NULL);
         return;
     }
     const char *reason = reason_of(result);
@@ -215,7 +151,7 @@ static void on_answer(struct http_exchange *exchange, const struct http_result *
                  LOG_INT("attempts", job->attempts));
         retry_later(job);
     } else {
-        conclude(job, false, reason);
+        verification_conclude(job, false, reason);
     }
 }
 
@@ -275,7 +211,7 @@ static void on_looked_up(uv_work_t *work, int status)
     struct job *job = CONTAINER_OF(work, struct job, look_up);
     job->looking_up = false;
     if (job->dropped) {
-        end_job(job);
+        verification_end(job);
     } else if (job->look_up_failed) {
         if (job->sending)
             return;
@@ -306,9 +242,7 @@ static void on_look_up_due(uv_timer_t *timer)
         start_look_up(job);
 }
 
-/* --- jobs --- */
-
-static void begin(struct job *job)
+void verification_begin(struct job *job)
 {
     if (job->looking_up)
         retry_later(job);
@@ -316,97 +250,4 @@ static void begin(struct job *job)
         start_look_up(job);
     else
         send_request(job);
-}
-
-static struct job *job_new(struct loop *loop, int32_t shard, const struct subscription_state *state,
-                           struct message_partition *partition)
-{
-    struct job *job = xcalloc(1, sizeof(*job));
-    job->loop = loop;
-    job->shard = shard;
-    job->partition = partition;
-    memcpy(job->id, state->id, sizeof(job->id));
-    job->topic = xstrdup(state->topic);
-    job->callback = xstrdup(state->callback);
-    if (state->status == SUBSCRIPTION_ENDING) {
-        job->kind = VERIFY_DENIED;
-        job->reason = xstrdup_or_null(state->reason);
-    } else {
-        const struct pending_request *request = &state->pending[0];
-        job->kind = request->denial        ? VERIFY_DENIED
-                    : request->unsubscribe ? VERIFY_UNSUBSCRIBE
-                                           : VERIFY_SUBSCRIBE;
-        job->reason = xstrdup_or_null(request->denial);
-        job->verify_token = xstrdup_or_null(request->verify_token);
-        memcpy(job->request_id, request->request_id, sizeof(job->request_id));
-        job->lease_seconds = request->lease_seconds;
-        job->hurry = state->pending_count > 1;
-    }
-    return job;
-}
-
-struct verify_task {
-    struct task task;
-    struct job *job;
-};
-
-static void run_verify(struct task *task, void *owner)
-{
-    struct job *job = CONTAINER_OF(task, struct verify_task, task)->job, *previous;
-    struct loop *loop = owner;
-    free(task);
-    HASH_FIND(hh, loop->jobs, job->id, ID_HEX_SIZE - 1, previous);
-    if (previous)
-        end_job(previous);
-    HASH_ADD(hh, loop->jobs, id, ID_HEX_SIZE - 1, job);
-    job->host = host_get(loop->hosts, job->callback);
-    uv_timer_init(&loop->uv, &job->timer);
-    job->timer.data = job;
-    begin(job);
-}
-
-void loop_verify(struct loop *loop, int32_t shard, const struct subscription_state *state,
-                 struct message_partition *partition)
-{
-    struct verify_task *task = xcalloc(1, sizeof(*task));
-    task->task.run = run_verify;
-    task->job = job_new(loop, shard, state, partition);
-    loop_post(loop, &task->task);
-}
-
-struct hurry_task {
-    struct task task;
-    char id[ID_HEX_SIZE];
-};
-
-static void run_hurry(struct task *task, void *owner)
-{
-    struct hurry_task *hurry = CONTAINER_OF(task, struct hurry_task, task);
-    struct loop *loop = owner;
-    struct job *job;
-    HASH_FIND(hh, loop->jobs, hurry->id, ID_HEX_SIZE - 1, job);
-    free(hurry);
-    if (!job)
-        return;
-    job->hurry = true;
-    if (!job->sending && !job->looking_up && job->attempts > 0)
-        conclude(job, false, "a newer request took its place");
-}
-
-void loop_hurry(struct loop *loop, const char *id)
-{
-    struct hurry_task *task = xcalloc(1, sizeof(*task));
-    task->task.run = run_hurry;
-    memcpy(task->id, id, sizeof(task->id));
-    loop_post(loop, &task->task);
-}
-
-void verification_drop_shard(struct loop *loop, int32_t shard)
-{
-    struct job *job, *next;
-    HASH_ITER(hh, loop->jobs, job, next)
-    {
-        if (shard < 0 || job->shard == shard)
-            end_job(job);
-    }
 }

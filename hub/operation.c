@@ -22,6 +22,7 @@ static void request_free(void *context)
     struct operation_request *request = context;
     form_fini(&request->parameters);
     topic_readings_fini(&request->readings);
+    trace_headers_fini(&request->publisher_trace);
     identity_unref(request->identity);
     free(request->ping);
     free(request);
@@ -35,7 +36,8 @@ struct operation_request *operation_request_new(struct hub *hub, struct http_req
     request->operation = OPERATION_OTHER;
     request->started_us = clock_monotonic_us();
     request->content_type = http_request_header(http, "Content-Type");
-    request->traceparent = http_request_header(http, "traceparent");
+    request->publisher_trace.parent = http_request_header_all(http, "traceparent");
+    request->publisher_trace.state = http_request_header_all(http, "tracestate");
     request->publisher_id = http_request_header(http, "X-Hub-MessageId");
     request->from_ballerina = http_request_header(http, "x-ballerina-publisher") != NULL;
     http_request_set_context(http, request, request_free);
@@ -48,12 +50,14 @@ void operation_accept(struct operation_request *request, unsigned status)
 {
     counter_add(request->hub->metrics.accepted[request->operation], 1);
     status = compat_accepted_status(&request->hub->config, request->operation, status);
+    publish_trace_end(request, status, NULL);
     http_respond(request->http, status, form_type, accepted_body, strlen(accepted_body));
 }
 
 void operation_accept_silently(struct operation_request *request)
 {
     counter_add(request->hub->metrics.accepted[request->operation], 1);
+    publish_trace_end(request, 204, NULL);
     http_respond(request->http, 204, NULL, "", 0);
 }
 
@@ -69,6 +73,7 @@ void operation_respond_denied(struct http_request *http, unsigned status, const 
 static void respond_denied(struct operation_request *request, unsigned status, const char *reason)
 {
     struct buffer body = {0};
+    publish_trace_end(request, status, reason);
     if (!compat_refuses_in_body(&request->hub->config, request->operation, status)) {
         operation_respond_denied(request->http, status, reason);
         return;

@@ -10,6 +10,7 @@
 
 #include "common/form.h"
 #include "common/id.h"
+#include "common/trace_headers.h"
 #include "hub/hub.h"
 #include "hub/publish_trace.h"
 #include "hub/topic_readings.h"
@@ -21,7 +22,7 @@ struct operation_request {
     struct form parameters;   /**< of the query and, for forms, of the body */
     const char *topic;        /**< in `parameters`, or in `readings` */
     const char *content_type; /**< header, or NULL: looked up while on the server thread */
-    const char *traceparent;  /**< header, or NULL */
+    struct trace_headers publisher_trace; /**< as they came */
     const char *publisher_id; /**< header of WSO2's publishers: their id of the message; or NULL */
     bool from_ballerina;      /**< its client library says so in a header */
     bool body_is_form;        /**< the body holds parameters: it is no content */
@@ -102,5 +103,7 @@ void deregister_handle(struct operation_request *request);
 void subscribe_handle(struct operation_request *request); /**< and unsubscribe */
 void publish_handle(struct operation_request *request);
 void ping_handle(struct operation_request *request); /**< a publication without content */
+/** How many topics are pinged; 0: it is no ping. */
+size_t ping_topic_count(const struct operation_request *request);
 
 #endif

@@ -86,7 +86,9 @@ static void write_events(struct operation_request *request)
         const struct event event = {
             .type = EVENT_TOPIC_PINGED,
             .at_ms = clock_wall_ms(),
-            .topic = (char *)(uintptr_t)ping->topics[i], /* borrowed */
+            .topic = (char *)(uintptr_t)ping->topics[i], /* borrowed, as the trace */
+            .trace = {.parent = (char *)(uintptr_t)request->trace.traceparent,
+                      .state = (char *)(uintptr_t)request->trace.tracestate},
             .method = -1,
         };
         atomic_fetch_add(&ping->unsettled, 1);
@@ -195,4 +197,9 @@ void ping_handle(struct operation_request *request)
         operation_choose_topic(request, on_chosen);
     else
         decide(request);
+}
+
+size_t ping_topic_count(const struct operation_request *request)
+{
+    return request->ping ? request->ping->count : 0;
 }

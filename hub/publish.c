@@ -34,14 +34,12 @@ static void on_settled(struct kafka_receipt *receipt, rd_kafka_resp_err_t code, 
     struct error error;
     size_t length;
     (void)offset;
-    http_request_body(request->http, &length);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         kafka_error(&error, code, "Kafka did not confirm the message");
-        publish_trace_end(request, length, error.message);
         answer_failure(request, &error);
         return;
     }
-    publish_trace_end(request, length, NULL);
+    http_request_body(request->http, &length);
     counter_add(request->hub->metrics.published_bytes, length);
     histogram_observe(request->hub->metrics.publish_seconds,
                       clock_monotonic_us() - request->started_us);
@@ -60,17 +58,17 @@ static void write_message(struct operation_request *request)
         .key = request->topic,
         .key_length = strlen(request->topic),
         .timestamp_ms = clock_wall_ms(),
-        .headers = rd_kafka_headers_new(5),
+        .headers = rd_kafka_headers_new(6),
     };
     char published_at[32];
     snprintf(published_at, sizeof(published_at), "%lld", (long long)record.timestamp_ms);
-    publish_trace_begin(request);
     record.value = http_request_body(request->http, &record.value_length);
     id_uuid7(request->id);
     kafka_add_header(record.headers, MESSAGE_HEADER_ID, request->id);
     kafka_add_header(record.headers, MESSAGE_HEADER_PUBLISHED_AT, published_at);
     kafka_add_header(record.headers, MESSAGE_HEADER_CONTENT_TYPE, request->content_type);
-    kafka_add_header(record.headers, MESSAGE_HEADER_TRACEPARENT, request->traceparent);
+    kafka_add_header(record.headers, MESSAGE_HEADER_TRACEPARENT, request->trace.traceparent);
+    kafka_add_header(record.headers, MESSAGE_HEADER_TRACESTATE, request->trace.tracestate);
     kafka_add_header(record.headers, MESSAGE_HEADER_PUBLISHER_ID, request->publisher_id);
     request->receipt.settled = on_settled;
     if (kafka_producer_send(request->hub->producer, &record, &request->receipt, &error) != 0) {
@@ -91,16 +89,12 @@ static bool check_publisher_id(struct operation_request *request)
 
 static bool check_headers(struct operation_request *request)
 {
-    const char *trace = request->traceparent;
     if (!request->content_type || !*request->content_type)
         request->content_type = default_type;
     if (!message_header_is_sendable(request->content_type, strlen(request->content_type))) {
         operation_refuse(request, 400, "Content-Type has control characters");
         return false;
     }
-    /* Trace Context, section 4.3: what cannot be parsed is left out. */
-    if (trace && !message_traceparent_is_valid(trace, strlen(trace)))
-        request->traceparent = NULL;
     return check_publisher_id(request);
 }
 
@@ -118,6 +112,7 @@ static void decide(struct operation_request *request)
 void publish_handle(struct operation_request *request)
 {
     size_t length;
+    publish_trace_begin(request);
     http_request_body(request->http, &length);
     if (length == 0 || request->body_is_form)
         ping_handle(request);

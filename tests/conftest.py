@@ -2,11 +2,15 @@
 
 import pytest
 
+from harness import planted
 from harness.kafka import KafkaBroker
 from harness.kafka_view import KafkaView
+from harness.site import TEXT, Page
 from harness.subscriber import Subscriber
 from harness.suite import Suite, open_suites
 from harness.topics import new_topic
+
+pytest_plugins = ["harness.console_fixtures"]
 
 
 @pytest.fixture(scope="session")
@@ -52,6 +56,14 @@ def topic(hub, request) -> str:
     topic = new_topic(request.node.originalname)
     hub.register(topic).check_accepted()
     return topic
+
+
+@pytest.fixture
+def page(hub, subscriber) -> Page:
+    """A registered topic that can be fetched."""
+    page = Page(subscriber, planted.payload("first"), TEXT)
+    hub.register(page.url).check_accepted()
+    return page
 
 
 @pytest.fixture(scope="session")

@@ -24,18 +24,26 @@ static const char help[] =
     PROGRAM ": an in-memory Kafka broker for trying the suite out\n"
             "\n"
             "Usage: " PROGRAM " [options]\n"
+            "\n"
             "      --port N              listen on 127.0.0.1 and this port; 0: any free one\n"
             "                            (default: 9092)\n"
-            "      --address-file FILE   write host:port to FILE when ready, remove it at the end\n"
-            "  -c, --config FILE         the programs' configuration: names and partitions of the\n"
-            "                            topics are taken from it\n"
-            "      --help, --version\n"
+            "      --address-file FILE   write host:port to FILE when ready, and remove it at\n"
+            "                            the end\n"
+            "  -c, --config FILE         the programs' configuration: names and partitions of\n"
+            "                            the topics are taken from it\n"
+            "  -h, --help                this text\n"
+            "      --version             print the version\n"
             "\n"
             "Prints the address when ready, and runs until SIGTERM or Ctrl-C.\n"
             "\n"
-            "It is librdkafka's mock cluster: it forgets everything when it ends, keeps at most\n"
-            "5 MB or 100,000 messages a partition, does not compact, and hands messages on up to\n"
-            "half a second late. For anything that matters, run Apache Kafka.\n";
+            "It is librdkafka's mock cluster: it forgets everything when it ends, keeps at\n"
+            "most 5 MB or 100,000 messages a partition, does not compact, and hands messages\n"
+            "on up to half a second late. For anything that matters, run Apache Kafka.\n"
+            "\n"
+            "Exit codes: 0 stopped as asked; 1 failed; 2 bad option or configuration.\n"
+            "\n"
+            "Example:\n"
+            "  " PROGRAM " --port 0 --address-file broker.address\n";
 
 struct options {
     uint16_t port;
@@ -62,17 +70,17 @@ static int refuse_usage(const char *message, const char *argument)
 
 static int read_options(int argc, char **argv, struct options *options)
 {
-    enum { OPTION_PORT = 256, OPTION_ADDRESS_FILE, OPTION_HELP, OPTION_VERSION };
+    enum { OPTION_PORT = 256, OPTION_ADDRESS_FILE, OPTION_VERSION };
     static const struct option long_options[] = {
         {"port", required_argument, NULL, OPTION_PORT},
         {"address-file", required_argument, NULL, OPTION_ADDRESS_FILE},
         {"config", required_argument, NULL, 'c'},
-        {"help", no_argument, NULL, OPTION_HELP},
+        {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, OPTION_VERSION},
         {0},
     };
     int option;
-    while ((option = getopt_long(argc, argv, "c:", long_options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "c:h", long_options, NULL)) != -1) {
         switch (option) {
         case OPTION_PORT:
             if (parse_port(optarg, &options->port) != 0)
@@ -84,7 +92,7 @@ static int read_options(int argc, char **argv, struct options *options)
         case 'c':
             options->config_path = optarg;
             break;
-        case OPTION_HELP:
+        case 'h':
             fputs(help, stdout);
             return EXIT_DONE;
         case OPTION_VERSION:

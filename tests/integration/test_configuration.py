@@ -14,14 +14,6 @@ def settings_of(program: Program) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_help_names_the_options(kind):
-    done = run_to_end(kind, "--help")
-    assert done.returncode == 0
-    for option in ("--config", "--check-config", "--print-config", "--version", "--help"):
-        assert option in done.stdout
-
-
-@pytest.mark.parametrize("kind", KINDS)
 def test_version_is_one_line(kind):
     done = run_to_end(kind, "--version")
     assert done.returncode == 0

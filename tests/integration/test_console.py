@@ -1,4 +1,4 @@
-"""The operators' console, clicked through: who is behind, what did they miss, why, and what helps."""
+"""The operators' console, clicked through: who sees what, who is behind, what did they miss, and why."""
 
 import json
 
@@ -6,94 +6,14 @@ import pytest
 
 from harness import planted
 from harness.behaviours import answer
-from harness.console import DIALOG, SETTINGS, Console, Watched
+from harness.console import DIALOG, Console, Watched
+from harness.console_fixtures import KEY
 from harness.hub_client import FORM
-from harness.issuer import SigningKey
-from harness.suite import Suite
 from harness.topics import new_topic
-from harness.users import PASSWORD, UsersFile, basic
+from harness.users import PASSWORD, basic
 from harness.wait import wait_for
 
-USERS = {"bank": "", "root": "websub-operator"}
-KEY = SigningKey("ES256")
 HACKED = "window.hacked = true"
-
-
-@pytest.fixture(scope="module")
-def guarded(kafka, tmp_path_factory):
-    """Knows passwords and tokens."""
-    directory = tmp_path_factory.mktemp("console")
-    key = directory / "key.pem"
-    key.write_bytes(KEY.public_bytes())
-    settings = SETTINGS | UsersFile(directory / "users", USERS).settings()
-    settings |= {"WEBSUB_AUTH_MODE": "basic,jwt", "WEBSUB_AUTH_PUBLIC_KEY_FILE": str(key)}
-    with Suite(kafka.bootstrap, directory, "console-", settings=settings) as suite:
-        yield suite.start()
-
-
-@pytest.fixture(scope="module")
-def burying(kafka, tmp_path_factory):
-    """Needs no credentials, and puts aside what a subscriber does not take."""
-    settings = SETTINGS | {
-        "WEBSUB_RETRY_ON_EXHAUSTED": "dead-letter",
-        "WEBSUB_RETRY_GIVE_UP_AFTER": "300ms",
-        "WEBSUB_RETRY_MIN_INTERVAL": "50ms",
-    }
-    directory = tmp_path_factory.mktemp("console-letters")
-    with Suite(kafka.bootstrap, directory, "console-letters-", settings=settings) as suite:
-        yield suite.start()
-
-
-@pytest.fixture(scope="module")
-def downloads(tmp_path_factory):
-    return tmp_path_factory.mktemp("downloads")
-
-
-@pytest.fixture(scope="module")
-def chromium(downloads):
-    console = Console(downloads)
-    yield console
-    console.close()
-
-
-@pytest.fixture
-def expected_complaints() -> list[str]:
-    """Parts of what may be in the browser's console; a test adds what it provokes."""
-    return []
-
-
-@pytest.fixture
-def console(chromium, expected_complaints):
-    """Nothing may be wrong with the page, whatever is done: errors, refused scripts and styles."""
-    chromium.complaints()
-    yield chromium
-    chromium.driver.get("about:blank")
-    complaints = chromium.complaints()
-    unexpected = [one for one in complaints if not any(part in one for part in expected_complaints)]
-    assert not unexpected, unexpected
-
-
-@pytest.fixture
-def root(guarded, console, expected_complaints):
-    """An operator, signed in; the first answer was 401."""
-    expected_complaints.append("401 (Unauthorized)")
-    console.sign_in(guarded, "root")
-    return console
-
-
-@pytest.fixture
-def feed(guarded, subscriber):
-    hub = guarded.hub(headers=basic("bank"))
-    yield Watched.new(hub, subscriber)
-    hub.close()
-
-
-def fail(feed: Watched, *texts: str) -> list[bytes]:
-    feed.endpoint.on_delivery = answer(500, body=b"closed <b>for inventory</b>")
-    seen = len(feed.endpoint.attempts())
-    bodies = feed.publish(*texts)
-    feed.endpoint.wait_attempts(seen + 2)
-    return bodies
 
 
 # --- who ---
@@ -152,7 +72,7 @@ def test_others_see_what_is_their_own(guarded, console, feed, expected_complaint
 
 
 def test_a_failing_subscriber_is_found_understood_and_put_right(root, feed, downloads):
-    missed = fail(feed, "first", "second", "third")
+    missed = feed.fail("first", "second", "third")
     root.go("#/")
     root.wait_text("Furthest behind", feed.endpoint.url, "3 messages", "HTTP 500, a server error")
     root.click(feed.topic)
@@ -210,7 +130,7 @@ def test_lists_are_searched_and_paged(guarded, root, feed, subscriber):
     root.fill("callback_host", "elsewhere.example")
     root.wait_text("No subscription matches these filters")
     root.click("Clear filters")
-    fail(feed, "behind")
+    feed.fail("behind")
     root.fill("min_lag_messages", "1")
     root.wait_text(feed.endpoint.url)
     root.go("#/topics")
@@ -282,127 +202,6 @@ def test_a_hub_that_is_away_for_a_while(burying, console, subscriber, expected_c
     console.click("Try again")
     console.wait_text(feed.topic, feed.endpoint.url)
     console.wait_without("The hub cannot be reached.")
-
-
-# --- putting it right ---
-
-
-def test_pausing_and_resuming(root, feed):
-    root.go(feed.view)
-    root.click("Pause", ".actions")
-    root.wait_text("Nothing is sent", feed.topic, feed.endpoint.url, selector=DIALOG)
-    root.click("Cancel", DIALOG)
-    root.click("Pause", ".actions")
-    root.fill("reason", "moves house")
-    root.confirm("Pause")
-    root.wait_text("Paused by an operator", "moves house")
-    bodies = feed.publish("waiting")
-    root.wait_text("1 message", selector=".figures")
-    root.act("Resume", "Resume", "Deliveries continue at once")
-    feed.endpoint.wait_bodies(bodies)
-    root.wait_text("Up to date.")
-
-
-def test_skipping_what_is_missed(root, feed):
-    fail(feed, "skipped", "skipped too")
-    root.go(feed.view)
-    root.wait_text("2 messages", selector=".figures")
-    root.act("Skip", "Skip", "not delivered")
-    root.wait_text("Nothing is missed")
-    feed.endpoint.on_delivery = answer(200)
-    later = feed.publish("later")
-    feed.endpoint.wait_bodies(later)
-    root.wait_text("Up to date.")
-
-
-def test_skipping_to_a_message_that_is_on_show(root, feed):
-    _, second = fail(feed, "first", "second")
-    root.go(feed.view)
-    root.wait_text("second", selector=".table")
-    root.click("Look into message")
-    root.click("Next", DIALOG)
-    root.wait_text("second", selector=".body-text")
-    root.click("Continue at this message", DIALOG)
-    root.wait_text("skipped", selector=f"{DIALOG}:has(form)")
-    root.confirm("Continue here")
-    root.click("Close", DIALOG)
-    root.wait_without("first", selector=".table")
-    feed.endpoint.on_delivery = answer(200)
-    feed.endpoint.wait_bodies([second])
-
-
-def test_replaying_from_a_message(root, feed, expected_complaints):
-    expected_complaints += ["409 (Conflict)", "404 (Not Found)"]
-    first, second = feed.publish("first", "second")
-    feed.endpoint.wait_bodies([first, second])
-    message = feed.endpoint.deliveries()[1].message_id
-    root.go(feed.view)
-    root.click("Replay", ".actions")
-    root.choose("offset")
-    root.fill("place", "1000000")
-    root.click("Replay", ".dialog-foot")
-    root.wait_text("lies behind the last message", selector=f"{DIALOG} .field.is-wrong")
-    root.choose("message")
-    root.fill("place", message)
-    root.confirm("Replay")
-    feed.endpoint.wait_bodies([first, second, second])
-    root.go(f"{feed.view}/attempts")
-    root.wait_text("Moved to another place by an operator")
-
-
-def test_replaying_since_a_time(root, feed):
-    bodies = feed.publish("first", "second")
-    feed.endpoint.wait_bodies(bodies)
-    warm_ups = len(feed.endpoint.warm_ups())
-    root.go(feed.view)
-    root.wait_text("Up to date.")
-    root.click("All of the topic")
-    root.wait_text("first", "second", selector=".table")
-    root.click("Replay", ".actions")
-    root.choose("beginning")
-    root.confirm("Replay")
-    feed.endpoint.wait_bodies(bodies * 2)
-    assert len(feed.endpoint.warm_ups()) > warm_ups  # from the very beginning
-
-
-def test_redelivering_one_message(root, feed):
-    bodies = feed.publish("first", "second")
-    feed.endpoint.wait_bodies(bodies)
-    root.go(feed.view)
-    root.click("All of the topic")
-    text = root.wait_text("first", "second", selector=".table")
-    assert planted.MARK in text
-    message = feed.endpoint.deliveries()[0].message_id
-    root.click(f"Look into message {message}")
-    root.click("Redeliver", DIALOG)
-    root.wait_text("apart from their order", selector=f"{DIALOG}:has(form)")
-    root.confirm("Redeliver")
-    feed.endpoint.wait_bodies([*bodies, bodies[0]])
-
-
-def test_redelivering_dead_letters(burying, console, subscriber):
-    hub = burying.hub()
-    feed = Watched.new(hub, subscriber)
-    feed.endpoint.on_delivery = answer(422)
-    feed.publish("given up", "given up too")
-    feed.wait_missed(2, "dead-letters")
-    console.open(burying, f"{feed.view}/messages?source=dead-letters")
-    console.wait_text("given up", "given up too", "a client error", selector=".table")
-    feed.endpoint.on_delivery = answer(200)
-    seen = len(feed.endpoint.attempts())
-    console.click("Redeliver all dead letters")
-    console.wait_text("one at a time", selector=DIALOG)
-    console.confirm("Redeliver all")
-    feed.endpoint.wait_attempts(seen + 2)
-    console.wait_text("No dead letters")
-
-
-def test_deleting(root, feed, expected_complaints):
-    expected_complaints.append("404 (Not Found)")
-    root.go(feed.view)
-    root.act("Delete", "Delete", "This cannot be undone.")
-    feed.endpoint.wait_denied()
-    root.wait_text("It has ended")
 
 
 # --- strangers ---

@@ -11,9 +11,9 @@ from harness import planted
 from harness.behaviours import answer
 from harness.ids import subscription_id, topic_id
 from harness.operator_api import Api
-from harness.settle import wait_active
+from harness.settle import subscribe
 from harness.suite import Suite
-from harness.topics import new_topic
+from harness.topics import new_topic, register_topic
 from harness.users import UsersFile, basic
 from harness.wait import wait_for
 
@@ -47,16 +47,13 @@ def other(api_suite):
 
 @pytest.fixture
 def topic(bank):
-    topic = new_topic("api")
-    bank.hub.register(topic).check_accepted()
-    return topic
+    return register_topic(bank.hub, "api")
 
 
 @pytest.fixture
 def endpoint(bank, topic, subscriber):
     endpoint = subscriber.endpoint()
-    bank.hub.subscribe(topic, endpoint.url, planted.secret("of-the-bank"), 3600).check_accepted(202)
-    wait_active(bank.hub, topic, endpoint)
+    subscribe(bank.hub, topic, endpoint, planted.secret("of-the-bank"), 3600)
     return endpoint
 
 

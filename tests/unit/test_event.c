@@ -114,6 +114,9 @@ static struct event sample(int type)
         event.by_operator = true;
         event.verify_token = TEXT("t&= \xc3\xa9");
     }
+    if (type == EVENT_TOPIC_PINGED)
+        event.trace = (struct trace_headers){
+            TEXT("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"), TEXT("a=1,b=2")};
     event.distributed = type == EVENT_TOPIC_FETCHED;
     if (type == EVENT_TOPIC_FETCHED)
         event.fetched = (struct fetched){
@@ -170,6 +173,8 @@ static void assert_same(const struct event *a, const struct event *b)
     assert_same_string(a->fetched.last_modified, b->fetched.last_modified);
     assert_same_string(a->fetched.self, b->fetched.self);
     assert_same_string(a->fetched.entries, b->fetched.entries);
+    assert_same_string(a->trace.parent, b->trace.parent);
+    assert_same_string(a->trace.state, b->trace.state);
 }
 
 static void assert_round_trip(const struct event *event)

@@ -191,6 +191,42 @@ static void test_a_topic_that_is_registered_again_has_nothing_to_do(void **state
     assert_int_equal(topic->pings.oldest, 0);
 }
 
+/** @returns the event's sequence */
+static int64_t traced_ping(enum fold_outcome expected, const char *parent)
+{
+    struct event event = make_event(EVENT_TOPIC_PINGED);
+    event.trace.parent = TEXT(parent);
+    event.trace.state = TEXT("a=1");
+    assert_int_equal(fold(event), expected);
+    return sequence;
+}
+
+static void test_a_fetch_belongs_to_the_trace_of_the_ping_that_asked_for_it(void **state)
+{
+    (void)state;
+    traced_ping(FOLD_CHANGED, "first");
+    traced_ping(FOLD_IGNORED, "with the first");
+    int64_t fetching = start();
+    assert_string_equal(topic->pings.trace.parent, "first");
+    assert_string_equal(topic->pings.trace.state, "a=1");
+    traced_ping(FOLD_CHANGED, "during the fetch");
+    traced_ping(FOLD_IGNORED, "with that");
+    assert_int_equal(fetched(fetching, "a", true), FOLD_CHANGED);
+    assert_string_equal(topic->pings.trace.parent, "during the fetch");
+    assert_null(topic->pings.again_trace.parent);
+    assert_int_equal(fetched(start(), "b", true), FOLD_CHANGED);
+    assert_null(topic->pings.trace.parent);
+    ping(FOLD_CHANGED);
+    assert_null(topic->pings.trace.parent);
+    /* One that begins again is still for the first of them. */
+    traced_ping(FOLD_IGNORED, "with one that is not traced");
+    start();
+    traced_ping(FOLD_CHANGED, "during a fetch that is cut off");
+    start();
+    assert_null(topic->pings.trace.parent);
+    assert_null(topic->pings.again_trace.parent);
+}
+
 /**
  * Whatever happens in whatever order: there is something to do as long as a ping came after the
  * beginning of every fetch that was settled.
@@ -202,10 +238,13 @@ static void test_no_ping_is_ever_lost(void **state)
     int64_t last_ping = 0, settled = 0, starts[4] = {0};
     for (int i = 0; i < 100000; i++) {
         switch (random_below(&source, 4)) {
-        case 0:
-            fold(make_event(EVENT_TOPIC_PINGED));
+        case 0: {
+            struct event pinged = make_event(EVENT_TOPIC_PINGED);
+            pinged.trace.parent = random_one_in(&source, 2) ? TEXT("trace") : NULL;
+            fold(pinged);
             last_ping = sequence;
             break;
+        }
         case 1:
             if (fold(make_event(EVENT_TOPIC_FETCHING)) == FOLD_CHANGED)
                 starts[random_below(&source, 4)] = sequence;
@@ -239,6 +278,7 @@ int main(void)
         TEST(test_what_comes_late_but_is_the_same_changes_nothing),
         TEST(test_nothing_is_fetched_that_was_not_pinged),
         TEST(test_a_topic_that_is_registered_again_has_nothing_to_do),
+        TEST(test_a_fetch_belongs_to_the_trace_of_the_ping_that_asked_for_it),
         TEST(test_no_ping_is_ever_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

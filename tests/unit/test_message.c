@@ -65,7 +65,7 @@ struct header {
     size_t length;     /**< 0: of the value as a string */
 };
 
-#define MAX_HEADERS 6
+#define MAX_HEADERS 7
 
 /** Produces a record and consumes it again; destroy the result with rd_kafka_message_destroy. */
 static rd_kafka_message_t *pass(const struct header *headers, const void *body, size_t length)
@@ -138,6 +138,7 @@ static void test_headers_become_lines_and_the_body_stays_as_it_is(void **state)
         {MESSAGE_HEADER_PUBLISHED_AT, "1700000000999", 0},
         {MESSAGE_HEADER_CONTENT_TYPE, "application/atom+xml; charset=\"utf-8\"", 0},
         {MESSAGE_HEADER_TRACEPARENT, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", 0},
+        {MESSAGE_HEADER_TRACESTATE, "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE", 0},
         {MESSAGE_HEADER_PUBLISHER_ID, "urn:mine:1", 0},
         {"unknown", "ignored", 0},
     };
@@ -147,6 +148,7 @@ static void test_headers_become_lines_and_the_body_stays_as_it_is(void **state)
         "webhook-id: " ID,
         "webhook-timestamp: 1700000000",
         "X-Hub-MessageId: urn:mine:1",
+        "tracestate: rojo=00f067aa0ba902b7,congo=t61rcWkgMzE",
         "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
         NULL,
     };
@@ -158,6 +160,7 @@ static void test_headers_become_lines_and_the_body_stays_as_it_is(void **state)
     assert_string_equal(message->id, ID);
     assert_string_equal(message->traceparent,
                         "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    assert_string_equal(message->tracestate, "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE");
     assert_int_equal(message->published_at_ms, 1700000000999);
     assert_true(message->cost > sizeof(*message) + sizeof(body));
     assert_int_equal(memory_pool_used(&pool), message->cost);
@@ -171,6 +174,8 @@ static void test_what_the_publisher_left_out_is_left_out_or_has_a_default(void *
 {
     (void)state;
     static const struct header headers[MAX_HEADERS] = {{MESSAGE_HEADER_ID, "i", 0}};
+    static const struct header stray[MAX_HEADERS] = {{MESSAGE_HEADER_ID, "i", 0},
+                                                     {MESSAGE_HEADER_TRACESTATE, "a=1", 0}};
     static const struct header empty[MAX_HEADERS] = {
         {MESSAGE_HEADER_ID, "i", 0},
         {MESSAGE_HEADER_CONTENT_TYPE, NULL, 0},
@@ -187,6 +192,10 @@ static void test_what_the_publisher_left_out_is_left_out_or_has_a_default(void *
     message_release(message);
     message = make(empty, "", 0);
     assert_lines(message, lines);
+    message_release(message);
+    message = make(stray, "", 0); /* the state of no trace */
+    assert_lines(message, lines);
+    assert_null(message->tracestate);
     message_release(message);
 }
 
@@ -255,11 +264,28 @@ static void test_trace_context_is_known_by_its_form(void **state)
         {"ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", false},
         {"00-4BF92F3577B34DA6A3CE929D0E0E4736-00F067AA0BA902B7-01", false},
         {"00_4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", false},
+        {"00-00000000000000000000000000000000-00f067aa0ba902b7-01", false},
+        {"00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01", false},
         {"", false},
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++)
         assert_int_equal(message_traceparent_is_valid(cases[i].value, strlen(cases[i].value)),
                          cases[i].valid);
+}
+
+static void test_what_a_tracestate_may_be(void **state)
+{
+    (void)state;
+    char long_one[514];
+    memset(long_one, 'a', sizeof(long_one));
+    assert_true(message_tracestate_is_sendable(long_one, 512));
+    assert_false(message_tracestate_is_sendable(long_one, 513));
+    assert_true(message_tracestate_is_sendable("a=1 ,\t b=~", 10));
+    assert_false(message_tracestate_is_sendable("", 0));
+    assert_false(message_tracestate_is_sendable("a\r\nb", 4));
+    assert_false(message_tracestate_is_sendable("a\xff", 2));
+    assert_false(message_tracestate_is_sendable("a\x7f", 2));
+    assert_false(message_tracestate_is_sendable("a\0", 2));
 }
 
 static void test_a_time_that_is_none_is_not_believed(void **state)
@@ -306,6 +332,7 @@ int main(void)
         cmocka_unit_test(test_a_message_without_a_proper_id_is_refused),
         cmocka_unit_test(test_nothing_can_end_a_header_line),
         cmocka_unit_test(test_trace_context_is_known_by_its_form),
+        cmocka_unit_test(test_what_a_tracestate_may_be),
         cmocka_unit_test(test_a_time_that_is_none_is_not_believed),
         cmocka_unit_test(test_large_bodies_and_types_come_whole),
     };

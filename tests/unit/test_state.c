@@ -15,6 +15,9 @@
 #define CALLBACK      "https://bank.example/hooks/1"
 #define KAFKA         "websub-messages-births"
 
+#define TRACEPARENT       "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+#define OTHER_TRACEPARENT "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b8-00"
+
 enum { STATUS_COUNT = SUBSCRIPTION_STATUS_COUNT };
 
 /* --- samples; they borrow their strings --- */
@@ -23,7 +26,14 @@ static const struct topic_state sample_topic = {
     .topic = TEXT(TOPIC),
     .registered_at_ms = 1700000000123,
     .location = {TEXT(KAFKA), 3},
-    .pings = {4711, 1700000000200, 4712, 4720, 1700000000300, true},
+    .pings = {.oldest = 4711,
+              .oldest_at_ms = 1700000000200,
+              .trace = {TEXT(TRACEPARENT), TEXT("a=1,b=2")},
+              .fetching = 4712,
+              .again = 4720,
+              .again_at_ms = 1700000000300,
+              .again_trace = {TEXT(OTHER_TRACEPARENT), NULL},
+              .disturbed = true},
     .fetched = {.digest = TEXT("0a1b"), .etag = TEXT("\"1\""), .self = TEXT(TOPIC)},
 };
 
@@ -282,6 +292,20 @@ static void test_extreme_values_come_back_as_they_were(void **state)
     assert_round_trip(&s);
 }
 
+static void assert_same_pings(const struct topic_pings *a, const struct topic_pings *b)
+{
+    assert_int_equal(a->oldest, b->oldest);
+    assert_int_equal(a->oldest_at_ms, b->oldest_at_ms);
+    assert_string_equal(a->trace.parent, b->trace.parent);
+    assert_string_equal(a->trace.state, b->trace.state);
+    assert_int_equal(a->fetching, b->fetching);
+    assert_int_equal(a->again, b->again);
+    assert_int_equal(a->again_at_ms, b->again_at_ms);
+    assert_string_equal(a->again_trace.parent, b->again_trace.parent);
+    assert_null(a->again_trace.state);
+    assert_int_equal(a->disturbed, b->disturbed);
+}
+
 /* So that versions that do not know pauses read the record, and know where it stands. */
 static void test_a_paused_one_is_written_as_a_suspended_one(void **state)
 {
@@ -317,6 +341,7 @@ static void test_topics_come_back_as_they_were(void **state)
         assert_string_equal(record.value.topic->topic, topic.topic);
         assert_int_equal(record.value.topic->registered_at_ms, topic.registered_at_ms);
         assert_same_location(&record.value.topic->location, &topic.location);
+        assert_same_pings(&record.value.topic->pings, &topic.pings);
         state_record_fini(&record);
         free(text);
         free(key);

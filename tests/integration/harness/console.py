@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 
 from . import planted
+from .behaviours import answer
 from .browser import Browser
 from .hub_client import HubClient
 from .ids import subscription_id
@@ -52,6 +53,14 @@ class Watched:
     @property
     def view(self) -> str:
         return f"#/subscriptions/{self.id}"
+
+    def fail(self, *texts: str) -> list[bytes]:
+        """Publishes what it does not take."""
+        self.endpoint.on_delivery = answer(500, body=b"closed <b>for inventory</b>")
+        seen = len(self.endpoint.attempts())
+        bodies = self.publish(*texts)
+        self.endpoint.wait_attempts(seen + 2)
+        return bodies
 
     def wait_missed(self, count: int, source: str = "backlog") -> None:
         """Until the API tells of so many messages: what was confirmed just now may still be among them."""
