@@ -72,7 +72,6 @@ class Scene:
             subscribe(hub, first.topic, endpoint, planted.secret(endpoint.path))
         hub.unsubscribe(first.topic, self.left.url).check_accepted(202)
         wait_for(lambda: not self.state(first.topic, self.left), "the one who leaves gone")
-        self.hubs = itertools.cycle(installation.suite.hubs())
         self.left_requests = len(self.left.requests())
         first.endpoints.append(self.failing)
         self.publishers = [
@@ -94,8 +93,12 @@ class Scene:
         }
 
     def step(self) -> None:
-        for publisher in self.publishers:
-            publisher.wait_confirmed(STEP)
+        histories = [feed.history for feed in self.feeds]
+        goals = [history.confirmed_count + STEP for history in histories]
+        wait_for(
+            lambda: all(history.confirmed_count >= goal for history, goal in zip(histories, goals)),
+            lambda: "\n".join(history.report() for history in histories),
+        )
 
     def fail(self) -> None:
         """Until it is suspended, with a backlog."""
@@ -114,21 +117,22 @@ class Scene:
 
     def make_use(self) -> None:
         """A new topic, its subscription, renewal and end, each through another hub than the one before."""
-        topic, endpoint = register_topic(next(self.hubs), "new"), self.subscriber.endpoint("new")
-        next(self.hubs).subscribe(topic, endpoint.url, planted.secret("first")).check_accepted(202)
+        hubs = itertools.cycle(self.installation.suite.hubs())
+        topic, endpoint = register_topic(next(hubs), "new"), self.subscriber.endpoint("new")
+        next(hubs).subscribe(topic, endpoint.url, planted.secret("first")).check_accepted(202)
         endpoint.wait_verified()
-        next(self.hubs).subscribe(topic, endpoint.url, planted.secret("second")).check_accepted(202)
+        next(hubs).subscribe(topic, endpoint.url, planted.secret("second")).check_accepted(202)
         endpoint.wait_verified(count=2)
         published: list[bytes] = []
 
         def arrives_signed_anew() -> bool:
             published.append(planted.payload(f"of the new topic {len(published)}"))
-            next(self.hubs).publish(topic, published[-1]).check_accepted()
+            next(hubs).publish(topic, published[-1]).check_accepted()
             endpoint.wait_bodies(published)
             return endpoint.deliveries()[-1].is_signed_with(planted.secret("second"))
 
         wait_for(arrives_signed_anew, lambda: f"the second secret{endpoint.describe()}", pause=0.1)
-        next(self.hubs).unsubscribe(topic, endpoint.url).check_accepted(202)
+        next(hubs).unsubscribe(topic, endpoint.url).check_accepted(202)
         endpoint.wait_verified("unsubscribe")
 
     def replace(self, version: str, order: tuple[str, ...]) -> None:
