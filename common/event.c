@@ -62,6 +62,31 @@ static const struct {
                                      NEEDS_CALLBACK | NEEDS_LOCATION | NEEDS_LEASE | NEEDS_OFFSET},
 };
 
+int event_level(const struct event *event)
+{
+    switch (event->type) {
+    case EVENT_TOPIC_PINGED:
+    case EVENT_TOPIC_FETCHING:
+    case EVENT_TOPIC_FETCHED:
+    case EVENT_TOPIC_NOT_FETCHED:
+    case EVENT_SUBSCRIPTION_LAPSING:
+    case EVENT_DELIVERY_PAUSE:
+    case EVENT_DELIVERY_MOVE:
+    case EVENT_DELIVERY_REDELIVER:
+    case EVENT_DELIVERY_REDELIVERED:
+    case EVENT_DELIVERY_REDELIVER_LETTERS:
+    case EVENT_DELIVERY_LETTERS_SETTLED:
+    case EVENT_SUBSCRIPTION_DELETE:
+    case EVENT_SUBSCRIPTION_IMPORTED:
+        return 2;
+    case EVENT_SUBSCRIPTION_REQUESTED:
+    case EVENT_UNSUBSCRIPTION_REQUESTED:
+        return event->owner || event->reason || event->secret.key_id ? 2 : 1;
+    default:
+        return 1;
+    }
+}
+
 const char *event_type_name(enum event_type type)
 {
     return types[type].name;

@@ -12,6 +12,14 @@
  * process that lost its partition) is ignored there, so writing one twice or too late is always
  * harmless.
  *
+ * Levels: what a consolidator must know to fold an event. One that meets a type that it does not
+ * know passes over the event, and what it does not know of a type it leaves out; neither can be
+ * made up for later. So each consolidator writes its level with its progress (state.h), and a hub
+ * that was upgraded before it refuses what it would have to write to it of a higher level
+ * (hub/event_gate.h). A new type, or a new member that must not be left out, takes a new level.
+ *   1  the first release
+ *   2  pings, commands but resume, imports, warnings of lapsing; owners, denials, encrypted secrets
+ *
  * Imported: a subscription that another hub verified is taken over as it stands
  * (client/migration/), unless there is one already.
  *
@@ -37,6 +45,9 @@
 #include "common/signature.h"
 #include "common/stored_secret.h"
 #include "common/trace_headers.h"
+
+/** The highest level that there is: that of a consolidator of this version. */
+#define EVENT_LEVEL 2
 
 enum event_type {
     EVENT_TOPIC_REGISTERED,   /**< location */
@@ -104,6 +115,9 @@ struct event {
 };
 
 const char *event_type_name(enum event_type type);
+
+/** The level of a consolidator that folds all of it. */
+int event_level(const struct event *event);
 
 /** Encodes as JSON; the caller frees `*value` with free(). Cannot fail on an event with its fields.
  */

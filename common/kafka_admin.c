@@ -6,6 +6,7 @@
 
 #include "common/clock.h"
 #include "common/kafka_reach.h"
+#include "common/kafka_shards.h"
 #include "common/log.h"
 #include "common/panic.h"
 
@@ -262,10 +263,44 @@ static int ensure_all(rd_kafka_t *rk, const struct config *config, const struct 
     return 0;
 }
 
-static int take_layout(rd_kafka_t *rk, const struct kafka_names *names, struct kafka_layout *layout,
-                       struct error *error)
+static int check_shards(const char *topic, int32_t partitions, int32_t shards, struct error *error)
 {
-    int events = 0;
+    if (partitions < shards)
+        return error_set(error, ERROR_CONFIG, false,
+                         "the Kafka topic %s has %d partitions, but the state was written with %d",
+                         topic, partitions, shards);
+    if (partitions > shards)
+        log_warning("kafka.partitions_ignored", LOG_STR("kafka_topic", topic),
+                    LOG_INT("partitions", partitions), LOG_INT("shards", shards),
+                    LOG_STR("reason", "the number of shards cannot be changed"));
+    return 0;
+}
+
+/** Settles the number of shards: what the state says, or, while there is none, what both topics
+ * have. */
+static int take_shards(const struct config *config, const struct kafka_names *names, int32_t events,
+                       struct kafka_layout *layout, struct error *error)
+{
+    int32_t state = layout->partitions;
+    if (kafka_shards_find(config, names, state, &layout->partitions, error) != 0)
+        return -1;
+    if (layout->partitions > 0)
+        return check_shards(names->events, events, layout->partitions, error) == 0
+                   ? check_shards(names->state, state, layout->partitions, error)
+                   : -1;
+    layout->partitions = state;
+    if (events != state)
+        return error_set(error, ERROR_CONFIG, false,
+                         "the Kafka topics %s and %s must have equally many partitions, but have "
+                         "%d and %d",
+                         names->events, names->state, events, state);
+    return 0;
+}
+
+static int take_layout(rd_kafka_t *rk, const struct config *config, const struct kafka_names *names,
+                       struct kafka_layout *layout, struct error *error)
+{
+    int32_t events = 0;
     const struct {
         const char *name;
         int32_t *count;
@@ -283,18 +318,13 @@ static int take_layout(rd_kafka_t *rk, const struct kafka_names *names, struct k
             return error_set(error, ERROR_UNAVAILABLE, true, "Kafka does not tell of the topic %s",
                              topics[i].name);
     }
-    if (events != layout->partitions)
-        return error_set(error, ERROR_CONFIG, false,
-                         "the Kafka topics %s and %s must have equally many partitions, but have "
-                         "%d and %d",
-                         names->events, names->state, events, layout->partitions);
-    return 0;
+    return take_shards(config, names, events, layout, error);
 }
 
-static int check_all(rd_kafka_t *rk, const struct kafka_names *names, struct kafka_layout *layout,
-                     struct error *error)
+static int check_all(rd_kafka_t *rk, const struct config *config, const struct kafka_names *names,
+                     struct kafka_layout *layout, struct error *error)
 {
-    if (take_layout(rk, names, layout, error) != 0)
+    if (take_layout(rk, config, names, layout, error) != 0)
         return -1;
     layout->is_mock = is_mock(rk);
     if (!has_controller(rk))
@@ -325,7 +355,7 @@ int kafka_admin_prepare(const struct config *config, const struct kafka_names *n
             break;
         result = ensure_all(reach.rk, config, names, error);
         if (result == 0)
-            result = check_all(reach.rk, names, layout, error);
+            result = check_all(reach.rk, config, names, layout, error);
         if (result == 0 && config->notices.enabled)
             result = check_notices(reach.rk, names, layout, error);
         if (result == 0 || !error->retriable || stop())

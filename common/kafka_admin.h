@@ -7,7 +7,7 @@
 
 /** What exists in Kafka; existing partition counts win over configured ones. */
 struct kafka_layout {
-    int32_t partitions;      /**< of events and of state: the number of shards */
+    int32_t partitions;      /**< of events and of state that are in use: the number of shards */
     int32_t pool_partitions; /**< of the pooled message topic */
     int32_t attempts_partitions;
     int32_t dead_letters_partitions;
@@ -19,8 +19,10 @@ struct kafka_layout {
 /**
  * Waits for a broker to answer (logs "kafka.waiting" meanwhile), creates what is missing of the
  * fixed topics (events, state, dead letters, attempts, status, pool; notices where they are
- * enabled), and checks what exists: events and state have the same number of partitions, state is
- * compacted, events and notices are not, status both forgets and is compacted (else ERROR_CONFIG).
+ * enabled), and checks what exists: events and state have the same number of partitions, or at
+ * least as many as there are shards already (kafka_shards.h; those beyond are left alone, with the
+ * warning "kafka.partitions_ignored"), state is compacted, events and notices are not, status both
+ * forgets and is compacted (else ERROR_CONFIG).
  *
  * A broker that cannot create topics (no controller: an embedded one) is expected to have them, or
  * to make them when they are asked for.

@@ -94,6 +94,16 @@ int kafka_producer_send(struct kafka_producer *producer, const struct kafka_reco
     return -1;
 }
 
+bool kafka_producer_has_failed(struct kafka_producer *producer, struct error *error)
+{
+    char reason[256];
+    rd_kafka_resp_err_t code = rd_kafka_fatal_error(producer->rk, reason, sizeof(reason));
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+        return false;
+    error_set(error, ERROR_INTERNAL, false, "Kafka has lost records: %s", reason);
+    return true;
+}
+
 rd_kafka_t *kafka_producer_handle(struct kafka_producer *producer)
 {
     return producer->rk;

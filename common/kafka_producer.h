@@ -39,6 +39,14 @@ struct kafka_producer *kafka_producer_new(const struct config *config, int64_t t
 int kafka_producer_send(struct kafka_producer *producer, const struct kafka_record *record,
                         struct kafka_receipt *receipt, struct error *error);
 
+/**
+ * Whether the handle is of no use any more, with the reason: Kafka has lost records that it had
+ * confirmed (fewer replicas than acks=all counts on, or a restored backup), so librdkafka cannot
+ * tell any more what is written, and refuses everything, of all topics. Only another handle helps:
+ * the process is to end, and to be started again. Thread-safe, never blocks.
+ */
+bool kafka_producer_has_failed(struct kafka_producer *producer, struct error *error);
+
 rd_kafka_t *kafka_producer_handle(struct kafka_producer *producer);
 
 /**

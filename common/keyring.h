@@ -53,7 +53,8 @@ void keyring_seal(const struct keyring *keyring, const char *subscription_id, co
                   struct stored_secret *secret);
 
 /**
- * The secret itself in `*plain`, to be freed with secret_free; NULL when there is none. -1 when it
+ * The secret itself in `*plain`, to be freed with secret_free; NULL when there is none. What lost
+ * the id of its key in a roll-back to a version without keys is decrypted all the same. -1 when it
  * cannot be had: ERROR_NOT_FOUND, its key is not there; ERROR_INVALID, it is not what was sealed.
  */
 int keyring_open(const struct keyring *keyring, const char *subscription_id,

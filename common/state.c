@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/event.h"
 #include "common/json.h"
 #include "common/panic.h"
 #include "common/state_commands.h"
@@ -48,6 +49,12 @@ static void put_true(json_t *object, const char *name, bool value)
         json_object_set_new(object, name, json_true());
 }
 
+/** See SUBSCRIPTION_PAUSED. */
+static const char *written_status(const struct subscription_state *s)
+{
+    return status_names[s->status == SUBSCRIPTION_PAUSED ? SUBSCRIPTION_SUSPENDED : s->status];
+}
+
 char *state_encode_topic(const struct topic_state *topic, size_t *length)
 {
     json_t *object = json_object();
@@ -84,7 +91,7 @@ char *state_encode_subscription(const struct subscription_state *s, size_t *leng
     json_put_integer(object, "v", 1);
     json_put_string(object, "topic", s->topic);
     json_put_string(object, "callback", s->callback);
-    json_put_string(object, "status", status_names[s->status]);
+    json_put_string(object, "status", written_status(s));
     stored_secret_put(object, &s->secret);
     put_method(object, s->method);
     put_positive(object, "max_in_flight", s->max_in_flight);
@@ -113,11 +120,13 @@ char *state_encode_subscription(const struct subscription_state *s, size_t *leng
     return json_finish(object, length);
 }
 
-char *state_encode_progress(int64_t next_events_offset, size_t *length)
+char *state_encode_progress(int64_t next_events_offset, int32_t shards, size_t *length)
 {
     json_t *object = json_object();
     json_put_integer(object, "v", 1);
     json_put_integer(object, "events", next_events_offset);
+    json_put_integer(object, "level", EVENT_LEVEL);
+    put_positive(object, "shards", shards);
     return json_finish(object, length);
 }
 
@@ -131,6 +140,15 @@ static void take_location(const json_t *object, struct location *location, struc
         error_set(problem, ERROR_INVALID, false, "\"partition\" out of range");
     else
         location->partition = (int32_t)partition;
+}
+
+static int32_t take_shards(const json_t *object, struct error *problem)
+{
+    int64_t shards = json_take_integer(object, "shards", 0, problem);
+    if (shards >= 0 && shards <= INT32_MAX)
+        return (int32_t)shards;
+    error_set(problem, ERROR_INVALID, false, "\"shards\" out of range");
+    return 0;
 }
 
 static int take_method(const json_t *object, struct error *problem)
@@ -244,6 +262,8 @@ static struct subscription_state *decode_subscription(const json_t *object, stru
     s->owner = json_take_string(object, "owner", problem);
     take_location(object, &s->location, problem);
     state_take_commands(object, s, problem);
+    if (s->status == SUBSCRIPTION_SUSPENDED && s->paused)
+        s->status = SUBSCRIPTION_PAUSED;
     decode_all_pending(json_object_get(object, "pending"), s, problem);
     if (problem->code != ERROR_NONE)
         return s;
@@ -257,6 +277,18 @@ static struct subscription_state *decode_subscription(const json_t *object, stru
     else
         id_subscription(s->topic, s->callback, s->id);
     return s;
+}
+
+static void decode_progress(const json_t *object, struct progress_state *progress,
+                            struct error *problem)
+{
+    progress->events = json_take_integer(object, "events", -1, problem);
+    progress->level = json_take_integer(object, "level", 1, problem);
+    progress->shards = take_shards(object, problem);
+    if (problem->code == ERROR_NONE && progress->events < 0)
+        error_set(problem, ERROR_INVALID, false, "progress needs \"events\"");
+    if (problem->code == ERROR_NONE && progress->level < 1)
+        error_set(problem, ERROR_INVALID, false, "\"level\" out of range");
 }
 
 static bool key_has_prefix(const char *key, size_t length, const char *prefix)
@@ -313,9 +345,7 @@ int state_decode(const char *key, size_t key_length, const void *value, size_t v
                    key_names(key, key_length, "subscription:", record->value.subscription->id);
         break;
     case STATE_PROGRESS:
-        record->value.progress = json_take_integer(object, "events", -1, &problem);
-        if (problem.code == ERROR_NONE && record->value.progress < 0)
-            error_set(&problem, ERROR_INVALID, false, "progress needs \"events\"");
+        decode_progress(object, &record->value.progress, &problem);
         break;
     }
     json_decref(object);

@@ -8,7 +8,8 @@
  * Progress: every transaction writes, to each state partition that it folded events for, up to
  * which offset of the events partition of the same number the state is complete. Readers can thus
  * tell "does not exist" from "not folded yet", and dispatchers can tell which subscriptions a
- * shard's committed offset covers (common/position.h).
+ * shard's committed offset covers (common/position.h). It also tells how many shards there are
+ * (common/kafka_shards.h).
  */
 #ifndef WEBSUB_COMMON_STATE_H
 #define WEBSUB_COMMON_STATE_H
@@ -64,7 +65,9 @@ enum subscription_status {
     SUBSCRIPTION_SUSPENDED, /**< active, but given up for now: probed */
     SUBSCRIPTION_LAPSED,    /**< the lease ended; the position is kept for the resume window */
     SUBSCRIPTION_ENDING,    /**< the hub ended it: the denial notice is to be sent */
-    SUBSCRIPTION_PAUSED,    /**< active, but an operator wants nothing to be sent */
+    SUBSCRIPTION_PAUSED,    /**< active, but an operator wants nothing to be sent. Records say
+                               "suspended" and "paused_at": who does not know pauses yet takes it
+                               for one that is tried now and then, and loses nothing */
 };
 enum { SUBSCRIPTION_STATUS_COUNT = SUBSCRIPTION_PAUSED + 1 };
 
@@ -142,6 +145,12 @@ struct subscription_state {
     size_t pending_count;
 };
 
+struct progress_state {
+    int64_t events; /**< next events offset to be folded */
+    int64_t level;  /**< of the consolidator that wrote it (event.h) */
+    int32_t shards; /**< how many there are; 0: it does not tell */
+};
+
 enum state_kind { STATE_TOPIC, STATE_SUBSCRIPTION, STATE_PROGRESS };
 
 struct state_record {
@@ -150,7 +159,7 @@ struct state_record {
     union {
         struct topic_state *topic;               /**< owned */
         struct subscription_state *subscription; /**< owned */
-        int64_t progress;                        /**< next events offset to be folded */
+        struct progress_state progress;
     } value;
 };
 
@@ -159,7 +168,8 @@ const char *subscription_status_name(enum subscription_status status);
 /** Encoders: the caller frees the result with free(). */
 char *state_encode_topic(const struct topic_state *topic, size_t *length);
 char *state_encode_subscription(const struct subscription_state *subscription, size_t *length);
-char *state_encode_progress(int64_t next_events_offset, size_t *length);
+/** Of a consolidator of this version. */
+char *state_encode_progress(int64_t next_events_offset, int32_t shards, size_t *length);
 
 /**
  * Decodes foreign bytes; `value` NULL is a tombstone. ERROR_INVALID when malformed, of another

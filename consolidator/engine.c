@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/kafka_shards.h"
 #include "common/log.h"
 #include "common/panic.h"
 #include "common/state_loader.h"
@@ -13,95 +14,11 @@
 
 enum {
     POLL_MS = 100,
-    COMMITTED_MS = 30000, /* an undecided transaction of a dead owner may have to time out first */
-    LOAD_MS = 30000,
+    SEEK_MS = 30000,
     TRANSACTION_MS = 30000,
 };
 
 /* --- taking over and giving up partitions --- */
-
-static void on_state_record(void *context, int32_t partition, const char *key, size_t key_length,
-                            struct state_record *record)
-{
-    struct engine *engine = context;
-    partition_load(engine->partitions[partition], key, key_length, record);
-}
-
-static void close_partition(struct engine *engine, int32_t number)
-{
-    partition_free(engine->partitions[number]);
-    engine->partitions[number] = NULL;
-}
-
-/** Fetches the committed offsets of `list` into it. */
-static int fetch_committed(struct engine *engine, rd_kafka_topic_partition_list_t *list,
-                           struct error *error)
-{
-    rd_kafka_resp_err_t code = rd_kafka_committed(engine->consumer, list, COMMITTED_MS);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return kafka_error(error, code, "committed offsets");
-    for (int i = 0; i < list->cnt; i++) {
-        const rd_kafka_topic_partition_t *at = &list->elems[i];
-        if (at->err != RD_KAFKA_RESP_ERR_NO_ERROR)
-            return kafka_error(error, at->err, "committed offset");
-        if (at->partition >= engine->partition_count)
-            return error_set(error, ERROR_CONFIG, false,
-                             "the events topic got more partitions: restart all programs");
-    }
-    return 0;
-}
-
-/** Reads the state of the partitions of `list`, in place of what memory has of them. */
-static int load_partitions(struct engine *engine, const rd_kafka_topic_partition_list_t *list,
-                           struct error *error)
-{
-    const struct config *config = engine->config;
-    const struct fold_times times = {
-        .resume_window_ms = config->consolidator.resume_window,
-        .lapse_warning_ms =
-            config_wants_notice(config, NOTICE_LAPSING) ? config->notices.lapse_warning : 0,
-    };
-    int32_t *numbers = xcalloc((size_t)list->cnt, sizeof(*numbers));
-    for (int i = 0; i < list->cnt; i++) {
-        numbers[i] = list->elems[i].partition;
-        close_partition(engine, numbers[i]);
-        engine->partitions[numbers[i]] = partition_new(numbers[i], &times, engine->keyring);
-    }
-    int result = state_loader_load(engine->loader, numbers, (size_t)list->cnt, LOAD_MS,
-                                   on_state_record, engine, error);
-    /* What is there only in part must not be taken for the state. */
-    for (int i = 0; i < list->cnt && result != 0; i++)
-        close_partition(engine, numbers[i]);
-    free(numbers);
-    return result;
-}
-
-static void start_folding(struct engine *engine, rd_kafka_topic_partition_t *at)
-{
-    struct partition *partition = engine->partitions[at->partition];
-    partition->folded = at->offset >= 0 ? at->offset : 0;
-    if (at->offset < 0)
-        at->offset = RD_KAFKA_OFFSET_BEGINNING;
-    engine->eof[at->partition] = -1;
-    log_info("consolidator.partition_opened", LOG_INT("partition", partition->number),
-             LOG_INT("offset", partition->folded),
-             LOG_INT("subscriptions", HASH_CNT(by_id, partition->entities.subscriptions)),
-             LOG_INT("topics", HASH_CNT(by_topic, partition->entities.topics)));
-}
-
-/**
- * Fetches the committed offsets of `list` into it, then loads the partitions' state: in this order,
- * see engine.h.
- */
-static int open_partitions(struct engine *engine, rd_kafka_topic_partition_list_t *list,
-                           struct error *error)
-{
-    if (fetch_committed(engine, list, error) != 0 || load_partitions(engine, list, error) != 0)
-        return -1;
-    for (int i = 0; i < list->cnt; i++)
-        start_folding(engine, &list->elems[i]);
-    return 0;
-}
 
 static void count_secrets(const struct engine *engine)
 {
@@ -132,22 +49,23 @@ static void count_entities(struct engine *engine)
 
 /**
  * An assignment may still come when we are about to leave the group. librdkafka no longer answers
- * what opening partitions asks for then: we would wait in vain for COMMITTED_MS, past every grace.
+ * what opening partitions asks for then: we would wait in vain, past every grace.
  */
 static void take_over(struct engine *engine, rd_kafka_topic_partition_list_t *list)
 {
     if (engine->closing)
         return;
-    if (open_partitions(engine, list, &engine->failure) != 0)
+    if (opening_run(engine, list, &engine->failure) != 0)
         engine->failed = true;
     atomic_store(engine->joined, !engine->failed);
 }
 
 /* @locality the thread in engine_run, within rd_kafka_consumer_poll or _close */
 static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
-                         rd_kafka_topic_partition_list_t *list, void *opaque)
+                         rd_kafka_topic_partition_list_t *partitions, void *opaque)
 {
     struct engine *engine = opaque;
+    rd_kafka_topic_partition_list_t *list = kafka_shards_among(partitions, engine->partition_count);
     if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
         take_over(engine, list);
         rd_kafka_error_t *error = rd_kafka_incremental_assign(rk, list);
@@ -155,7 +73,7 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
             rd_kafka_error_destroy(error);
     } else {
         for (int i = 0; i < list->cnt; i++)
-            close_partition(engine, list->elems[i].partition);
+            opening_close(engine, list->elems[i].partition);
         rd_kafka_error_t *error = rd_kafka_incremental_unassign(rk, list);
         if (error)
             rd_kafka_error_destroy(error);
@@ -164,6 +82,7 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
     log_info(code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS ? "consolidator.partitions_assigned"
                                                           : "consolidator.partitions_revoked",
              LOG_INT("count", list->cnt));
+    rd_kafka_topic_partition_list_destroy(list);
 }
 
 /* --- the loop --- */
@@ -229,9 +148,9 @@ static int start_over(struct engine *engine, struct error *error)
     rd_kafka_resp_err_t code = rd_kafka_assignment(engine->consumer, &list);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
         return kafka_error(error, code, "assignment");
-    if (open_partitions(engine, list, error) != 0)
+    if (opening_run(engine, list, error) != 0)
         goto out;
-    rd_kafka_error_t *problem = rd_kafka_seek_partitions(engine->consumer, list, COMMITTED_MS);
+    rd_kafka_error_t *problem = rd_kafka_seek_partitions(engine->consumer, list, SEEK_MS);
     result = transaction_error(error, problem, "seek");
 out:
     rd_kafka_topic_partition_list_destroy(list);

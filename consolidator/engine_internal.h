@@ -1,4 +1,5 @@
-/** Inside the consolidating thread: what engine.c (partitions, loop) and transaction.c share. */
+/** Inside the consolidating thread: what engine.c (group, loop), opening.c and transaction.c share.
+ */
 #ifndef WEBSUB_CONSOLIDATOR_ENGINE_INTERNAL_H
 #define WEBSUB_CONSOLIDATOR_ENGINE_INTERNAL_H
 
@@ -29,7 +30,17 @@ struct engine {
     struct error failure;
 };
 
-/** Whether the partition's state is complete up to an offset that no progress record tells yet. */
+/**
+ * Fetches the committed offsets of `list` into it, reads the state of these partitions, in place of
+ * what memory has of them, and finds out where folding goes on: the offsets of `list` become that.
+ * Blocking. On failure none of them is open. ERROR_CONFIG: state and events do not fit each other.
+ */
+int opening_run(struct engine *engine, rd_kafka_topic_partition_list_t *list, struct error *error);
+/** Forgets a partition; one that is not open is fine. */
+void opening_close(struct engine *engine, int32_t number);
+
+/** Whether the partition's state is complete up to an offset that no progress record tells yet, or
+ * the record tells the level of a consolidator of another version. */
 bool transaction_has_progress(const struct engine *engine, const struct partition *partition);
 
 /**

@@ -209,6 +209,13 @@ static enum fold_outcome on_refused(struct subscription_state **state, const str
     return s->status == SUBSCRIPTION_REQUESTED ? end_subscription(state) : FOLD_CHANGED;
 }
 
+/** A dispatcher that does not know denials yet had the request verified: it stays denied. */
+static bool verifies_denied(const struct subscription_state *s, const struct event *event)
+{
+    int index = pending_find(s, event);
+    return index >= 0 && s->pending[index].denial;
+}
+
 static enum fold_outcome on_unsubscribed(struct subscription_state **state,
                                          const struct event *event)
 {
@@ -331,11 +338,13 @@ enum fold_outcome fold_subscription(struct subscription_state **state, const str
         return FOLD_IGNORED;
     switch (event->type) {
     case EVENT_SUBSCRIPTION_VERIFIED:
-        return on_verified(*state, event, sequence);
+        return verifies_denied(*state, event) ? on_refused(state, event)
+                                              : on_verified(*state, event, sequence);
     case EVENT_SUBSCRIPTION_REFUSED:
         return on_refused(state, event);
     case EVENT_UNSUBSCRIPTION_VERIFIED:
-        return on_unsubscribed(state, event);
+        return verifies_denied(*state, event) ? on_refused(state, event)
+                                              : on_unsubscribed(state, event);
     case EVENT_SUBSCRIPTION_DENIED:
         return (*state)->status == SUBSCRIPTION_ENDING ? end_subscription(state) : FOLD_IGNORED;
     case EVENT_TOPIC_ENDED:

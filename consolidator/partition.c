@@ -18,6 +18,7 @@ struct partition *partition_new(int32_t number, const struct fold_times *times,
     partition->number = number;
     partition->times = *times;
     partition->keyring = keyring;
+    partition->level_known = EVENT_LEVEL;
     partition->secrets = xcalloc(secrets_count_size(keyring), sizeof(*partition->secrets));
     entities_init(&partition->entities);
     return partition;
@@ -82,7 +83,8 @@ void partition_load(struct partition *partition, const char *key, size_t key_len
     if (record->tombstone) {
         load_tombstone(partition, record->kind, key, key_length);
     } else if (record->kind == STATE_PROGRESS) {
-        partition->progress_known = record->value.progress;
+        partition->progress_known = record->value.progress.events;
+        partition->level_known = record->value.progress.level;
     } else if (record->kind == STATE_TOPIC) {
         struct topic_state *topic = record->value.topic;
         record->value.topic = NULL;
@@ -92,6 +94,19 @@ void partition_load(struct partition *partition, const char *key, size_t key_len
         record->value.subscription = NULL;
         load_subscription(partition, subscription->id, subscription);
     }
+}
+
+int partition_begin(struct partition *partition, int64_t committed, struct error *error)
+{
+    if (committed > 0 && partition->progress_known == 0)
+        return error_set(
+            error, ERROR_CONFIG, false,
+            "partition %d of the state topic is empty, although events up to %lld were "
+            "folded into it: restore it, or rebuild it from the events "
+            "(docs/backup-and-recovery.md)",
+            partition->number, (long long)committed);
+    partition->folded = partition->progress_known;
+    return 0;
 }
 
 static int tell_subscription(struct partition *partition, struct subscription_entity *entity,

@@ -16,6 +16,7 @@ struct partition {
     int64_t *secrets;       /**< secrets_count of all subscriptions */
     int64_t folded;         /**< next events offset to fold, as of memory */
     int64_t progress_known; /**< as of the last progress record that was written */
+    int64_t level_known;    /**< likewise; EVENT_LEVEL while there is none */
     struct notice notice;   /**< of the last event that was folded, if any */
 };
 
@@ -27,6 +28,16 @@ void partition_free(struct partition *partition);
 /** Takes over a record of the state topic while loading. */
 void partition_load(struct partition *partition, const char *key, size_t key_length,
                     struct state_record *record);
+
+/**
+ * After loading: where folding begins (`folded`), which is where the state's own progress record
+ * says that it is complete. The group's offset (`committed`, -1: there is none) says the same, as
+ * both are written in one transaction, but Kafka forgets it when no consolidator has run for
+ * offsets.retention.minutes; and after a restored backup it may be ahead of the state.
+ *
+ * ERROR_CONFIG: events were folded, but there is no state of them. Whoever lost it has to decide.
+ */
+int partition_begin(struct partition *partition, int64_t committed, struct error *error);
 
 /**
  * Told of each entity that an event changed: `value` NULL is a tombstone. Key and value are only

@@ -164,8 +164,12 @@ static int write_due(struct engine *engine, struct error *error)
 
 bool transaction_has_progress(const struct engine *engine, const struct partition *partition)
 {
-    return partition && (partition->folded > partition->progress_known ||
-                         engine->eof[partition->number] > partition->progress_known);
+    if (!partition)
+        return false;
+    return partition->folded > partition->progress_known ||
+           engine->eof[partition->number] > partition->progress_known ||
+           (partition->level_known != EVENT_LEVEL &&
+            partition->folded == partition->progress_known);
 }
 
 static int write_progress(struct engine *engine, rd_kafka_topic_partition_list_t *offsets,
@@ -179,13 +183,14 @@ static int write_progress(struct engine *engine, rd_kafka_topic_partition_list_t
         if (engine->eof[i] > partition->folded)
             partition->folded = engine->eof[i];
         size_t length;
-        char *value = state_encode_progress(partition->folded, &length);
+        char *value = state_encode_progress(partition->folded, engine->partition_count, &length);
         int result =
             produce(engine, engine->names->state, i, STATE_PROGRESS_KEY, value, length, error);
         free(value);
         if (result != 0)
             return -1;
         partition->progress_known = partition->folded;
+        partition->level_known = EVENT_LEVEL;
         rd_kafka_topic_partition_list_add(offsets, engine->names->events, i)->offset =
             partition->folded;
     }

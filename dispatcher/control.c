@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/clock.h"
+#include "common/kafka_shards.h"
 #include "common/log.h"
 #include "common/panic.h"
 #include "common/state_loader.h"
@@ -93,7 +94,8 @@ static void on_error(struct control *control, rd_kafka_event_t *event)
 
 static void on_rebalance(struct control *control, rd_kafka_event_t *event)
 {
-    rd_kafka_topic_partition_list_t *list = rd_kafka_event_topic_partition_list(event);
+    rd_kafka_topic_partition_list_t *list =
+        kafka_shards_among(rd_kafka_event_topic_partition_list(event), control->shard_count);
     counter_add(control->dispatcher->metrics.rebalances, 1);
     if (rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
         log_info("dispatcher.shards_assigned", LOG_INT("count", list->cnt));
@@ -101,6 +103,7 @@ static void on_rebalance(struct control *control, rd_kafka_event_t *event)
     } else {
         handover_begin(control, list);
     }
+    rd_kafka_topic_partition_list_destroy(list);
 }
 
 static void on_event(struct control *control, rd_kafka_event_t *event)

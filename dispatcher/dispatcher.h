@@ -112,6 +112,8 @@ struct dispatcher {
      * only before that. Written by the control thread.
      */
     atomic_int_least64_t member_until_ms;
+    /** A partition ends before what was read of it (lost_messages.h): to be started again. */
+    atomic_bool messages_lost;
 };
 
 #endif

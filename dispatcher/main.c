@@ -139,13 +139,22 @@ static int check_config(const struct config *config, struct error *error)
     return 0;
 }
 
-/** Runs until a signal, or until the control thread cannot go on. */
+static bool has_failed(struct dispatcher *dispatcher)
+{
+    struct error error;
+    if (!kafka_producer_has_failed(dispatcher->producer, &error))
+        return !control_is_alive(dispatcher->control) || atomic_load(&dispatcher->messages_lost);
+    log_error("dispatcher.failed", LOG_STR("reason", error.message));
+    return true;
+}
+
+/** Runs until a signal (0), or until only another process can go on (1). */
 static int dispatch(struct dispatcher *dispatcher)
 {
     log_info("dispatcher.started", LOG_INT("shards", dispatcher->layout.partitions),
              LOG_INT("loops", dispatcher->loop_count));
     while (!program_wait_for_stop(WATCH_MS))
-        if (!control_is_alive(dispatcher->control))
+        if (has_failed(dispatcher))
             return 1;
     log_info("dispatcher.stopping");
     return 0;

@@ -8,6 +8,7 @@
 #include "common/url.h"
 #include "dispatcher/fetcher.h"
 #include "dispatcher/loop.h"
+#include "dispatcher/lost_messages.h"
 
 /** A subscription of the shard: kept small, since there may be very many. */
 struct shard_member {
@@ -59,7 +60,7 @@ struct shard_offset *shard_get_offset(struct shard *shard, struct message_partit
     if (!offset) {
         offset = xcalloc(1, sizeof(*offset));
         offset->partition = partition;
-        offset->commit.offset = offset->wanted.offset = -1;
+        offset->commit.offset = offset->wanted.offset = offset->end = -1;
         HASH_ADD_PTR(shard->offsets, partition, offset);
     }
     return offset;
@@ -163,7 +164,7 @@ void shard_take_record(struct shard *shard, struct dispatcher *dispatcher,
 {
     const size_t prefix = strlen("subscription:");
     if (record->kind == STATE_PROGRESS && !record->tombstone)
-        shard->folded = record->value.progress;
+        shard->folded = record->value.progress.events;
     if (shard->phase == SHARD_REVOKED)
         return;
     fetcher_take_record(dispatcher->fetcher, shard->number, key, key_length, record);
@@ -213,6 +214,13 @@ static void hand_over(struct shard *shard, struct dispatcher *dispatcher, struct
         if (!state || state->position.detached != detached)
             continue;
         member->state = NULL;
+        if (wants_messages(state))
+            lost_messages_set_back(
+                dispatcher,
+                shard_get_offset(shard,
+                                 channels_get_partition(channels, state->location.kafka_topic,
+                                                        state->location.partition)),
+                state);
         apply(shard, member, dispatcher, channels, state);
     }
 }

@@ -71,6 +71,13 @@ static void take_record(struct tail *tail, const rd_kafka_message_t *record)
     struct error error;
     if (!partition || record->offset < partition->position)
         return; /* closed meanwhile, or read again after it was opened anew */
+    if (record->offset > partition->position)
+        log_error("delivery.expired_messages",
+                  LOG_STR("kafka_topic", partition->partition->kafka_topic),
+                  LOG_INT("partition", partition->partition->partition),
+                  LOG_INT("offset", partition->position),
+                  LOG_INT("offsets", record->offset - partition->position),
+                  LOG_STR("reason", "the retention of the message topic passed"));
     partition->position = record->offset + 1;
     HASH_FIND(hh, partition->routes, record->key, record->key_len, route);
     if (!route)
@@ -108,7 +115,9 @@ static void read_batch(struct tail *tail)
     for (size_t i = 0; i < count; i++) {
         if (!records[i]->err)
             take_record(tail, records[i]);
-        else if (records[i]->err != RD_KAFKA_RESP_ERR__PARTITION_EOF)
+        else if (records[i]->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
+            tail_check_end(tail, records[i]);
+        else
             log_warning("tail.read_failed", LOG_STR("reason", rd_kafka_message_errstr(records[i])));
     }
     flush(tail);

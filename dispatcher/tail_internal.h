@@ -70,6 +70,9 @@ struct tail {
 /** The partition that a record comes from; NULL when it is not read any more. */
 struct tail_partition *tail_find_partition(struct tail *tail, const rd_kafka_message_t *record);
 
+/** Looks whether a partition of which the end has been reached ends too early (lost_messages.h). */
+void tail_check_end(struct tail *tail, const rd_kafka_message_t *eof);
+
 /** Between two batches: begins to read what was asked for, answers, ends what nobody wants. */
 void tail_settle_partitions(struct tail *tail);
 

@@ -343,6 +343,31 @@ struct tail_partition *tail_find_partition(struct tail *tail, const rd_kafka_mes
     return NULL;
 }
 
+/** Kafka's own word, since an end that was reached earlier may be told late. */
+static bool ends_before(struct tail *tail, const struct tail_partition *partition)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_t *at = add_to_list(list, partition);
+    at->offset = RD_KAFKA_OFFSET_END;
+    rd_kafka_resp_err_t code = kafka_ask_offsets(tail->rk, list, LOOK_UP_MS);
+    bool before = code == RD_KAFKA_RESP_ERR_NO_ERROR && at->err == RD_KAFKA_RESP_ERR_NO_ERROR &&
+                  at->offset >= 0 && at->offset < partition->position;
+    rd_kafka_topic_partition_list_destroy(list);
+    return before;
+}
+
+void tail_check_end(struct tail *tail, const rd_kafka_message_t *eof)
+{
+    const struct tail_partition *partition = tail_find_partition(tail, eof);
+    if (!partition || eof->offset >= partition->position || !ends_before(tail, partition))
+        return;
+    log_error("dispatcher.failed", LOG_STR("kafka_topic", partition->partition->kafka_topic),
+              LOG_INT("partition", partition->partition->partition),
+              LOG_INT("read", partition->position),
+              LOG_STR("reason", "Kafka has lost messages that it had confirmed"));
+    atomic_store(&tail->dispatcher->messages_lost, true);
+}
+
 /* --- the end --- */
 
 void tail_free_partitions(struct tail *tail)

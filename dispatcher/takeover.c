@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "common/panic.h"
 #include "dispatcher/control_internal.h"
+#include "dispatcher/lost_messages.h"
 
 enum { REFETCH_MS = 1000, HOPE_MS = 2000, LOOK_UP_MS = 1000 };
 
@@ -42,12 +43,6 @@ void takeover_begin(struct control *control, rd_kafka_topic_partition_list_t *li
     for (int i = 0; i < list->cnt; i++) {
         int32_t number = list->elems[i].partition;
         list->elems[i].offset = 0; /* the beginning, without having to ask for it */
-        if (number >= control->shard_count) {
-            log_error("dispatcher.failed",
-                      LOG_STR("reason", "the state topic got more partitions: restart"));
-            atomic_store(&control->dead, true);
-            continue;
-        }
         ENSURE(!control->shards[number]);
         control->shards[number] = shard_new(number);
         control->shards[number]->born = control->serial;
@@ -70,6 +65,7 @@ static void go_live(struct control *control, struct shard *shard)
     if (shard->folded < shard->await_folded ||
         (shard->folded < shard->hope_folded && clock_monotonic_ms() < shard->hope_until_ms))
         return;
+    lost_messages_look_up(control->dispatcher, shard);
     shard_go_live(shard, control->dispatcher, &control->channels);
     control_update_ready(control, false);
 }

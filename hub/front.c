@@ -197,6 +197,12 @@ struct front *front_new(struct config *config, bool (*stop_requested)(void), str
     return front;
 }
 
+bool front_has_failed(struct front *front, struct error *error)
+{
+    return kafka_producer_has_failed(front->hub.producer, error) ||
+           kafka_producer_has_failed(front->hub.events_producer, error);
+}
+
 void front_reload(struct front *front)
 {
     http_server_reload_certificate(front->server);

@@ -29,6 +29,10 @@ struct front *front_new(struct config *config, bool (*stop_requested)(void), str
  * Blocks on files. */
 void front_reload(struct front *front);
 
+/** Whether only another process can go on, with the reason (kafka_producer_has_failed).
+ * Thread-safe. */
+bool front_has_failed(struct front *front, struct error *error);
+
 /** Requests that are waiting for something, or whose answers are not sent yet. Thread-safe. */
 int front_pending(struct front *front);
 

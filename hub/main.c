@@ -3,9 +3,24 @@
 #include "common/program.h"
 #include "hub/front.h"
 
+enum { WATCH_MS = 1000 };
+
 static bool stop_requested(void)
 {
     return program_wait_for_stop(0);
+}
+
+/** Runs until a signal (0), or until only another process can go on (1). */
+static int serve(struct front *front)
+{
+    struct error error;
+    while (!program_wait_for_stop(WATCH_MS)) {
+        if (!front_has_failed(front, &error))
+            continue;
+        log_error("hub.failed", LOG_STR("reason", error.message));
+        return 1;
+    }
+    return 0;
 }
 
 static void reload(void *front)
@@ -25,7 +40,7 @@ int main(int argc, char **argv)
     code = 0;
     if (front) {
         program_on_reload(reload, front);
-        program_wait_for_stop(-1);
+        code = serve(front);
         log_info("hub.stopping");
         front_free(front);
     } else if (error.code != ERROR_CONFLICT) {

@@ -12,6 +12,7 @@
 #include "common/url.h"
 #include "hub/admission.h"
 #include "hub/compat.h"
+#include "hub/event_gate.h"
 
 static const char form_type[] = "application/x-www-form-urlencoded";
 static const char accepted_body[] = "hub.mode=accepted";
@@ -198,6 +199,6 @@ void operation_write_event(struct operation_request *request, struct event *even
     struct error error;
     event->at_ms = clock_wall_ms();
     event->topic = (char *)(uintptr_t)request->topic; /* borrowed */
-    if (event_writer_send(request->hub->events, event, written, request, &error) != 0)
+    if (event_gate_send(request->hub, event, written, request, &error) != 0)
         operation_unavailable(request, error.message);
 }

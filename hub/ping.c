@@ -17,11 +17,13 @@
 #include "common/panic.h"
 #include "common/url.h"
 #include "hub/admission.h"
+#include "hub/event_gate.h"
 
 /** The topics of one request; each step goes through all of them before the next step. */
 struct ping {
     atomic_int unsettled; /* events, and one while they are being sent */
     atomic_bool failed;
+    struct error error; /* why one could not be sent, if so */
     size_t count;
     size_t at;                           /* the topic that the step is at: request->topic */
     const char *topics[FORM_MAX_FIELDS]; /* in the request's parameters or readings */
@@ -39,7 +41,9 @@ static void answer(struct operation_request *request)
 {
     struct ping *ping = request->ping;
     if (atomic_load(&ping->failed)) {
-        operation_unavailable(request, "Kafka did not confirm the ping");
+        operation_unavailable(request, ping->error.code != ERROR_NONE
+                                           ? ping->error.message
+                                           : "Kafka did not confirm the ping");
         return;
     }
     for (size_t i = 0; i < ping->count; i++) {
@@ -77,7 +81,6 @@ static void on_written(void *context, rd_kafka_resp_err_t code, int32_t partitio
 static void write_events(struct operation_request *request)
 {
     struct ping *ping = request->ping;
-    struct error error;
     atomic_init(&ping->unsettled, 1);
     for (size_t i = 0; i < ping->count; i++) {
         const struct event event = {
@@ -89,7 +92,7 @@ static void write_events(struct operation_request *request)
             .method = -1,
         };
         atomic_fetch_add(&ping->unsettled, 1);
-        if (event_writer_send(request->hub->events, &event, on_written, request, &error) != 0) {
+        if (event_gate_send(request->hub, &event, on_written, request, &ping->error) != 0) {
             atomic_store(&ping->failed, true);
             settle(request);
         }

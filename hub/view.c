@@ -193,6 +193,14 @@ int64_t view_folded(struct view *view, int32_t shard)
     return folded;
 }
 
+bool view_has_level(struct view *view, int32_t shard, int level)
+{
+    pthread_mutex_lock(&view->lock);
+    int64_t known = view->shards[shard].level;
+    pthread_mutex_unlock(&view->lock);
+    return known == 0 || known >= level;
+}
+
 size_t view_topic_count(struct view *view)
 {
     pthread_mutex_lock(&view->lock);

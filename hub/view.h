@@ -77,6 +77,12 @@ bool view_is_loaded(struct view *view);
 /** Up to which events offset the view contains the state of the shard. Thread-safe. */
 int64_t view_folded(struct view *view, int32_t shard);
 
+/**
+ * Whether whoever folds the shard's events is of that level (event.h), as far as is known: nobody
+ * has folded anything in a new installation, which needs no regard for older versions.
+ */
+bool view_has_level(struct view *view, int32_t shard, int level);
+
 /** Registered topics. Thread-safe. */
 size_t view_topic_count(struct view *view);
 

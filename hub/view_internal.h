@@ -27,6 +27,7 @@ struct known_topic {
 /** What is known of one partition of events and state. */
 struct shard {
     int64_t folded;   /* the view contains everything before this events offset */
+    int64_t level;    /* of the consolidator that folded that; 0: nothing was folded yet */
     int64_t required; /* what was written through this hub */
     bool end_wanted;  /* some wait has no target yet */
     bool loaded;

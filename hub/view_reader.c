@@ -55,7 +55,8 @@ static void on_record(void *context, int32_t partition, const char *key, size_t 
 {
     struct view *view = context;
     if (record->kind == STATE_PROGRESS && !record->tombstone) {
-        view->shards[partition].folded = record->value.progress;
+        view->shards[partition].folded = record->value.progress.events;
+        view->shards[partition].level = record->value.progress.level;
     } else if (record->kind == STATE_TOPIC) {
         const char *prefix = "topic:";
         char *topic = xstrndup(key + strlen(prefix), key_length - strlen(prefix));

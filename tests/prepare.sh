@@ -18,6 +18,29 @@ build() {
     done
 }
 
+# The programs of the last release, which an installation is upgraded from: built once, and again only when
+# another commit is pinned. They are from the repository's history; without it their tests are skipped.
+build_previous() {
+    local commit folder
+    commit=$(<tests/deployment/previous-version)
+    folder=$work/previous/$commit
+    [[ ! -d $folder/bin ]] || return 0
+    if ! git cat-file -e "$commit^{tree}" 2>/dev/null; then
+        echo "The upgrade tests will be skipped: the repository's history does not have $commit."
+        return 0
+    fi
+    ./deploy/install-dependencies
+    step "build the previous version, $commit"
+    rm -rf $work/previous
+    mkdir -p "$folder/source"
+    git archive "$commit" | tar -x -C "$folder/source"
+    nice cmake -S "$folder/source" -B "$folder/build" -G Ninja -Wno-dev --log-level=WARNING \
+        -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=OFF
+    nice cmake --build "$folder/build" --target websub-hub websub-consolidator websub-dispatcher
+    mv "$folder/source/build/bin" "$folder/bin"
+    rm -rf "$folder/source" "$folder/build"
+}
+
 # The receiving side of tests/faults/storm, whatever programs are under test.
 build_recorder() {
     ./deploy/install-dependencies

@@ -115,7 +115,7 @@ static void on_record(void *context, int32_t partition, const char *key, size_t 
     if (record->tombstone)
         take_tombstone(reading->hub, record->kind, key, key_length);
     else if (record->kind == STATE_PROGRESS)
-        reading->folded[partition] = record->value.progress;
+        reading->folded[partition] = record->value.progress.events;
     else if (record->kind == STATE_TOPIC)
         take_topic(reading->hub, record->value.topic);
     else

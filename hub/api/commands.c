@@ -10,6 +10,7 @@
 #include "common/clock.h"
 #include "common/panic.h"
 #include "hub/api/command.h"
+#include "hub/event_gate.h"
 #include "hub/request_audit.h"
 
 enum { MAX_BODY = 4096, MAX_CHARACTERS = 100 };
@@ -85,7 +86,7 @@ void command_write(struct command *command)
         .offset = command->offset,
         .location = is_about_letters ? (struct location){NULL, 0} : s->location,
     };
-    if (event_writer_send(command->request->hub->events, &event, on_written, command, &error) != 0)
+    if (event_gate_send(command->request->hub, &event, on_written, command, &error) != 0)
         command_refuse(command, 503, NULL, error.message);
 }
 

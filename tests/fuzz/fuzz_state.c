@@ -17,7 +17,8 @@ static char *encode(const struct state_record *record)
         return state_encode_topic(record->value.topic, &length);
     if (record->kind == STATE_SUBSCRIPTION)
         return state_encode_subscription(record->value.subscription, &length);
-    return state_encode_progress(record->value.progress, &length);
+    return state_encode_progress(record->value.progress.events, record->value.progress.shards,
+                                 &length);
 }
 
 static void check_round_trip(const char *key, size_t key_length, struct state_record *record)

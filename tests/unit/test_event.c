@@ -332,6 +332,42 @@ static void test_badly_typed_members_are_refused_even_where_not_needed(void **st
     }
 }
 
+/* What the first release knows: a consolidator of that level passes over all others. */
+static bool is_of_the_first_level(const char *name)
+{
+    static const char *const names[] = {
+        "topic.registered",         "topic.deregistered",    "topic.ended",
+        "subscription.requested",   "subscription.verified", "subscription.refused",
+        "unsubscription.requested", "subscription.denied",   "unsubscription.verified",
+        "subscription.expired",     "delivery.detached",     "subscription.forgotten",
+        "delivery.progressed",      "delivery.attached",     "delivery.suspended",
+        "delivery.recovered",       "delivery.gone",         "delivery.resume"};
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
+static void test_levels_are_those_of_the_releases_that_know_the_event(void **state)
+{
+    (void)state;
+    for (int type = 0; type < EVENT_TYPE_COUNT; type++) {
+        const struct event event = {.type = (enum event_type)type};
+        bool first = is_of_the_first_level(event_type_name(event.type));
+        assert_int_equal(event_level(&event), first ? 1 : 2);
+    }
+    struct event event = {.type = EVENT_SUBSCRIPTION_REQUESTED};
+    event.verify_token = TEXT("left out, it is not shown to the subscriber");
+    event.secret.text = TEXT("secret");
+    assert_int_equal(event_level(&event), 1);
+    event.secret.key_id = TEXT("key");
+    assert_int_equal(event_level(&event), 2);
+    event = (struct event){.type = EVENT_SUBSCRIPTION_REQUESTED, .reason = TEXT("denied")};
+    assert_int_equal(event_level(&event), 2);
+    event = (struct event){.type = EVENT_UNSUBSCRIPTION_REQUESTED, .owner = TEXT("bank")};
+    assert_int_equal(event_level(&event), 2);
+}
+
 static void test_a_key_without_a_secret_is_refused(void **state)
 {
     (void)state;
@@ -551,6 +587,7 @@ int main(void)
         cmocka_unit_test(test_unknown_members_are_ignored),
         cmocka_unit_test(test_what_a_type_must_carry_may_not_be_missing),
         cmocka_unit_test(test_badly_typed_members_are_refused_even_where_not_needed),
+        cmocka_unit_test(test_levels_are_those_of_the_releases_that_know_the_event),
         cmocka_unit_test(test_a_key_without_a_secret_is_refused),
         cmocka_unit_test(test_a_secret_without_a_key_is_plain),
         cmocka_unit_test(test_values_out_of_range_are_refused),

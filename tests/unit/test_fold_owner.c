@@ -148,6 +148,30 @@ static void test_denial_stays_with_the_request(void **state)
     assert_int_equal(settle(EVENT_SUBSCRIPTION_REFUSED, 'a'), FOLD_REMOVED);
 }
 
+static void deny(enum event_type type, char letter)
+{
+    struct event event = make_request(type, letter);
+    event.reason = (char *)(uintptr_t) "not in this country";
+    assert_int_equal(fold(&event), FOLD_CHANGED);
+}
+
+/* A dispatcher of an older version asks the subscriber instead, who says yes. */
+static void test_denied_one_that_was_verified_all_the_same_changes_nothing(void **state)
+{
+    (void)state;
+    deny(EVENT_SUBSCRIPTION_REQUESTED, 'a');
+    assert_int_equal(settle(EVENT_SUBSCRIPTION_VERIFIED, 'a'), FOLD_REMOVED);
+    subscribe('b', "bank");
+    int64_t lease_end = s->lease_end_ms;
+    deny(EVENT_SUBSCRIPTION_REQUESTED, 'c');
+    deny(EVENT_UNSUBSCRIPTION_REQUESTED, 'd');
+    assert_int_equal(settle(EVENT_SUBSCRIPTION_VERIFIED, 'c'), FOLD_CHANGED);
+    assert_int_equal(settle(EVENT_UNSUBSCRIPTION_VERIFIED, 'd'), FOLD_CHANGED);
+    assert_int_equal(s->status, SUBSCRIPTION_ACTIVE);
+    assert_int_equal(s->lease_end_ms, lease_end);
+    assert_int_equal(s->pending_count, 0);
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
@@ -161,6 +185,7 @@ int main(void)
         TEST(test_race_of_two_has_one_winner),
         TEST(test_lapsed_is_still_the_owners),
         TEST(test_denial_stays_with_the_request),
+        TEST(test_denied_one_that_was_verified_all_the_same_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -274,6 +274,25 @@ static void test_the_first_key_encrypts_and_all_decrypt(void **state)
 
 /* --- vectors, made with Python's cryptography (AESGCM) --- */
 
+/* As after a roll-back to a version that does not know keys, and wrote the record. */
+static void test_what_lost_the_id_of_its_key_opens(void **state)
+{
+    (void)state;
+    struct keyring *before = make_keyring("a=" KEY_A, NULL);
+    struct keyring *after = make_keyring("b=" KEY_B, "a=" KEY_A);
+    struct stored_secret secret;
+    keyring_seal(before, ID, "confidential", &secret);
+    free(secret.key_id);
+    secret.key_id = NULL;
+    assert_opens(after, ID, &secret, "confidential");
+    assert_true(keyring_is_outdated(after, &secret));
+    assert_opens(after, OTHER, &secret, secret.text);
+    assert_opens(NULL, ID, &secret, secret.text);
+    stored_secret_fini(&secret);
+    keyring_free(before);
+    keyring_free(after);
+}
+
 static void test_our_form_is_nonce_ciphertext_tag(void **state)
 {
     (void)state;
@@ -348,6 +367,7 @@ int main(void)
         cmocka_unit_test(test_the_wrong_key_and_no_key_are_told_apart),
         cmocka_unit_test(test_without_keys_secrets_are_plain),
         cmocka_unit_test(test_the_first_key_encrypts_and_all_decrypt),
+        cmocka_unit_test(test_what_lost_the_id_of_its_key_opens),
         cmocka_unit_test(test_our_form_is_nonce_ciphertext_tag),
         cmocka_unit_test(test_secrets_of_mosip_are_read_and_never_written),
         cmocka_unit_test(test_what_is_no_cipher_of_mosip_is_told_apart),

@@ -202,6 +202,41 @@ static void assert_loads_as_it_is(void)
 
 /* --- topics --- */
 
+/* --- where folding begins --- */
+
+static int begin(const char *progress, int64_t committed)
+{
+    struct error error;
+    struct partition *loaded = partition_new(3, &times, NULL);
+    if (progress)
+        load(loaded, STATE_PROGRESS_KEY, progress);
+    int result = partition_begin(loaded, committed, &error);
+    if (result == 0)
+        result = (int)loaded->folded;
+    else
+        assert_int_equal(error.code, ERROR_CONFIG);
+    partition_free(loaded);
+    return result;
+}
+
+static void test_folding_begins_where_the_state_says(void **state)
+{
+    (void)state;
+    assert_int_equal(begin(NULL, -1), 0);
+    assert_int_equal(begin("{\"v\":1,\"events\":77}", 77), 77);
+    /* The group's offset expired, was set back, or the state is of a backup that is older. */
+    assert_int_equal(begin("{\"v\":1,\"events\":77}", -1), 77);
+    assert_int_equal(begin("{\"v\":1,\"events\":77}", 0), 77);
+    assert_int_equal(begin("{\"v\":1,\"events\":77}", 90), 77);
+}
+
+static void test_state_that_was_lost_is_not_begun_anew(void **state)
+{
+    (void)state;
+    assert_int_equal(begin(NULL, 90), -1);
+    assert_int_equal(begin(NULL, 0), 0); /* to rebuild it from the events */
+}
+
 static void test_a_topic_is_told_once_and_its_end_is_to_be_spread(void **state)
 {
     (void)state;
@@ -431,12 +466,14 @@ static void test_later_records_replace_and_tombstones_remove(void **state)
     load(loaded, topic_key, topic);
     load(loaded, key, newer);
     load(loaded, topic_key, topic);
+    assert_int_equal(loaded->level_known, EVENT_LEVEL);
     assert_int_equal(count_subscriptions(loaded), 1);
     assert_int_equal(count_topics(loaded), 1);
     assert_int_equal(entities_first_due(&loaded->entities)->due_ms, 101000);
     load(loaded, STATE_PROGRESS_KEY, "{\"v\":1,\"events\":77}");
     load(loaded, STATE_PROGRESS_KEY, NULL);
     assert_int_equal(loaded->progress_known, 77);
+    assert_int_equal(loaded->level_known, 1);
     load(loaded, key, NULL);
     load(loaded, topic_key, NULL);
     load(loaded, "topic:never there", NULL);
@@ -518,6 +555,8 @@ int main(void)
         TEST(test_what_waits_for_verification_or_for_its_notice_is_never_due),
         TEST(test_later_records_replace_and_tombstones_remove),
         TEST(test_what_was_told_loads_as_what_is_in_memory),
+        TEST(test_folding_begins_where_the_state_says),
+        TEST(test_state_that_was_lost_is_not_begun_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

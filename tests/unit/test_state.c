@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/event.h"
 #include "common/state.h"
 #include "common/url.h"
 #include "tests/unit/json_edit.h"
@@ -305,6 +306,20 @@ static void assert_same_pings(const struct topic_pings *a, const struct topic_pi
     assert_int_equal(a->disturbed, b->disturbed);
 }
 
+/* So that versions that do not know pauses read the record, and know where it stands. */
+static void test_a_paused_one_is_written_as_a_suspended_one(void **state)
+{
+    (void)state;
+    struct subscription_state s = sample(SUBSCRIPTION_PAUSED);
+    char *text = encode(&s);
+    assert_non_null(strstr(text, "\"status\":\"suspended\""));
+    free(text);
+    s = sample(SUBSCRIPTION_LAPSED);
+    text = encode(&s);
+    assert_non_null(strstr(text, "\"status\":\"lapsed\""));
+    free(text);
+}
+
 static void test_topics_come_back_as_they_were(void **state)
 {
     (void)state;
@@ -341,14 +356,27 @@ static void test_progress_comes_back_as_it_was(void **state)
         struct error error;
         struct state_record record;
         size_t length;
-        char *text = state_encode_progress(offsets[i], &length);
+        char *text = state_encode_progress(offsets[i], (int32_t)i, &length);
         assert_int_equal(length, strlen(text));
         assert_int_equal(decode(STATE_PROGRESS_KEY, text, &record, &error), 0);
         assert_int_equal(record.kind, STATE_PROGRESS);
-        assert_int_equal(record.value.progress, offsets[i]);
+        assert_int_equal(record.value.progress.events, offsets[i]);
+        assert_int_equal(record.value.progress.level, EVENT_LEVEL);
+        assert_int_equal(record.value.progress.shards, i);
         state_record_fini(&record);
         free(text);
     }
+}
+
+static void test_progress_without_a_level_is_of_the_first(void **state)
+{
+    (void)state;
+    struct error error;
+    struct state_record record;
+    assert_int_equal(decode(STATE_PROGRESS_KEY, "{\"v\":1,\"events\":5}", &record, &error), 0);
+    assert_int_equal(record.value.progress.level, 1);
+    assert_refused("level 0", STATE_PROGRESS_KEY, "{\"v\":1,\"events\":5,\"level\":0}");
+    assert_refused("level", STATE_PROGRESS_KEY, "{\"v\":1,\"events\":5,\"level\":\"2\"}");
 }
 
 static void test_what_a_record_owned_can_be_kept(void **state)
@@ -569,6 +597,8 @@ static void test_values_out_of_range_are_refused(void **state)
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++)
         assert_refused_with(key, text, cases[i].name, cases[i].value);
     assert_refused(STATE_PROGRESS_KEY, STATE_PROGRESS_KEY, "{\"v\":1,\"events\":-1}");
+    assert_refused("shards", STATE_PROGRESS_KEY, "{\"v\":1,\"events\":1,\"shards\":-1}");
+    assert_refused("shards", STATE_PROGRESS_KEY, "{\"v\":1,\"events\":1,\"shards\":4294967296}");
     free(text);
     free(key);
 }
@@ -656,8 +686,15 @@ static void test_a_paused_one_without_a_pause_is_refused(void **state)
 {
     (void)state;
     struct subscription_state s = sample(SUBSCRIPTION_PAUSED);
+    struct error error;
+    struct state_record record;
     char *text = encode(&s), *key = sample_key();
-    assert_refused_with(key, text, "paused_at", NULL);
+    char *named = json_edit(text, "status", "\"paused\"");
+    assert_int_equal(decode(key, named, &record, &error), 0);
+    assert_same(&s, record.value.subscription);
+    state_record_fini(&record);
+    assert_refused_with(key, named, "paused_at", NULL);
+    free(named);
     free(text);
     free(key);
 }
@@ -748,8 +785,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_subscriptions_of_every_status_come_back_as_they_were),
         cmocka_unit_test(test_extreme_values_come_back_as_they_were),
+        cmocka_unit_test(test_a_paused_one_is_written_as_a_suspended_one),
         cmocka_unit_test(test_topics_come_back_as_they_were),
         cmocka_unit_test(test_progress_comes_back_as_it_was),
+        cmocka_unit_test(test_progress_without_a_level_is_of_the_first),
         cmocka_unit_test(test_what_a_record_owned_can_be_kept),
         cmocka_unit_test(test_unknown_members_are_ignored),
         cmocka_unit_test(test_tombstones_tell_by_their_key_what_is_gone),

@@ -33,8 +33,11 @@ class Commands:
         self.write(kind, endpoint.url, **(common | fields))
 
     def state(self, endpoint: Endpoint) -> dict | None:
+        """As the programs read it: the record of a paused one says "suspended" (common/state.h)."""
         key = f"subscription:{subscription_id(self._topic, endpoint.url)}"
-        return self._view.last_value(f"{self._suite.prefix}state", key)
+        state = self._view.last_value(f"{self._suite.prefix}state", key)
+        is_paused = state and state["status"] == "suspended" and "paused_at" in state
+        return state | {"status": "paused"} if is_paused else state
 
     def wait_state(self, endpoint: Endpoint, what: str, probe) -> dict:
         """Until there is a state for which `probe` holds."""

@@ -9,6 +9,9 @@ KAFKA_LIBS = REPOSITORY / "build" / "tests" / "kafka" / "libs"
 MOSIP_CLIENTS = REPOSITORY / "build" / "tests" / "mosip"
 NODE_CLIENTS = REPOSITORY / "build" / "tests" / "node"
 CLIENT_DRIVERS = REPOSITORY / "tests" / "clients"
+# The programs of the version to upgrade from: see build_previous in tests/prepare.sh.
+PREVIOUS_VERSION = REPOSITORY / "tests" / "deployment" / "previous-version"
+PREVIOUS = REPOSITORY / "build" / "tests" / "previous"
 
 
 def bin_dir() -> Path:

@@ -70,6 +70,10 @@ class Program(ManagedProcess):
         self._end_expected = False
         super().start()
 
+    def take_from(self, folder: Path) -> None:
+        """From its next start on it is the program in that folder: another version."""
+        self.argv[-1] = str(folder / f"websub-{self.kind}")
+
     def kill(self) -> None:
         self._end_expected = True
         super().kill()
