@@ -345,12 +345,13 @@ void tracer_record(struct tracer *tracer, const struct span *span)
     json_t *object = span_encode(span);
     pthread_mutex_lock(&tracer->lock);
     bool fits = object && json_array_size(tracer->waiting) < MAX_WAITING;
-    if (fits)
-        json_array_append(tracer->waiting, object);
+    if (fits) /* whole: a reference that stayed here would be shared with the thread that sends */
+        json_array_append_new(tracer->waiting, object);
     if (fits && json_array_size(tracer->waiting) == MAX_BATCH)
         pthread_cond_broadcast(&tracer->changed);
     pthread_mutex_unlock(&tracer->lock);
+    if (fits)
+        return;
     json_decref(object);
-    if (!fits)
-        counter_add(tracer->dropped, 1);
+    counter_add(tracer->dropped, 1);
 }
