@@ -40,6 +40,8 @@ class KafkaView:
             | {
                 "group.id": "unused",
                 "enable.auto.commit": False,
+                # A beginning that moves while it is looked for is not to be taken for the end.
+                "auto.offset.reset": "earliest",
                 "enable.partition.eof": True,
                 "fetch.wait.max.ms": 10,
             }

@@ -64,7 +64,8 @@ class OldHub:
         """client: KafkaBroker.client."""
         self._client = client
         self._admin = AdminClient(client)
-        self._producer = Producer(client | {"linger.ms": 5, "message.max.bytes": 20_000_000})
+        settings = {"linger.ms": 5, "message.max.bytes": 20_000_000, "enable.idempotence": True}
+        self._producer = Producer(client | settings)
         self.topics: list[str] = []
         self.subscriptions: list[Subscription] = []
 
