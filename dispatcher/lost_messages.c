@@ -27,9 +27,11 @@ static void ask(struct dispatcher *dispatcher, rd_kafka_topic_partition_list_t *
         log_warning("dispatcher.ends_unknown", LOG_STR("reason", rd_kafka_err2str(code)));
 }
 
-/** Where those beyond the end go on. */
-static int64_t find_back(struct dispatcher *dispatcher, const struct shard_offset *offset)
+/** Where those beyond the end go on: the same for all of them, so Kafka is asked once. */
+static int64_t find_back(struct dispatcher *dispatcher, struct shard_offset *offset)
 {
+    if (offset->back >= 0)
+        return offset->back;
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
     const rd_kafka_topic_partition_t *at = add(list, offset->partition, clock_wall_ms() - AGAIN_MS);
     ask(dispatcher, list);
@@ -37,7 +39,8 @@ static int64_t find_back(struct dispatcher *dispatcher, const struct shard_offse
     int64_t back =
         at->err == RD_KAFKA_RESP_ERR_NO_ERROR && at->offset >= 0 ? at->offset : offset->end;
     rd_kafka_topic_partition_list_destroy(list);
-    return back < offset->end ? back : offset->end;
+    offset->back = back < offset->end ? back : offset->end;
+    return offset->back;
 }
 
 static void take_end(struct dispatcher *dispatcher, const struct shard *shard,
@@ -63,7 +66,7 @@ void lost_messages_look_up(struct dispatcher *dispatcher, struct shard *shard)
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(8);
     HASH_ITER(hh, shard->offsets, offset, next)
     {
-        offset->end = -1;
+        offset->end = offset->back = -1;
         add(list, offset->partition, RD_KAFKA_OFFSET_END)->opaque = offset;
     }
     ask(dispatcher, list);
@@ -73,7 +76,7 @@ void lost_messages_look_up(struct dispatcher *dispatcher, struct shard *shard)
     rd_kafka_topic_partition_list_destroy(list);
 }
 
-void lost_messages_set_back(struct dispatcher *dispatcher, const struct shard_offset *offset,
+void lost_messages_set_back(struct dispatcher *dispatcher, struct shard_offset *offset,
                             struct subscription_state *state)
 {
     struct error error;

@@ -25,8 +25,8 @@
 void lost_messages_look_up(struct dispatcher *dispatcher, struct shard *shard);
 
 /** Sets the position in `state`, whose messages are in the partition of `offset`, back if it is
- * beyond. */
-void lost_messages_set_back(struct dispatcher *dispatcher, const struct shard_offset *offset,
+ * beyond. Blocks only for the first one of a partition, as above. */
+void lost_messages_set_back(struct dispatcher *dispatcher, struct shard_offset *offset,
                             struct subscription_state *state);
 
 #endif

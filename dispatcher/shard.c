@@ -60,7 +60,7 @@ struct shard_offset *shard_get_offset(struct shard *shard, struct message_partit
     if (!offset) {
         offset = xcalloc(1, sizeof(*offset));
         offset->partition = partition;
-        offset->commit.offset = offset->wanted.offset = offset->end = -1;
+        offset->commit.offset = offset->wanted.offset = offset->end = offset->back = -1;
         HASH_ADD_PTR(shard->offsets, partition, offset);
     }
     return offset;

@@ -29,7 +29,8 @@ struct shard_offset {
     uint64_t serial;            /**< of the snapshot that `wanted` comes from */
     int64_t sent_folded;        /**< of the commit that is under way */
     int64_t committed_ms;       /**< monotonic: when it was last written */
-    int64_t end; /**< of the partition, when the shard was taken over; -1: not known */
+    int64_t end;  /**< of the partition, when the shard was taken over; -1: not known */
+    int64_t back; /**< where those beyond it go on; -1: nobody has asked */
     UT_hash_handle hh;
 };
 
