@@ -14,12 +14,6 @@ enum { MAX_HTTP_STATUS = 999 };
 
 /* --- encoding --- */
 
-static void put_positive(json_t *object, const char *name, int64_t value)
-{
-    if (value > 0)
-        json_put_integer(object, name, value);
-}
-
 char *delivery_report_encode_subscription(const struct subscription_report *report, size_t *length)
 {
     json_t *object = json_object();
@@ -29,13 +23,13 @@ char *delivery_report_encode_subscription(const struct subscription_report *repo
         json_put_integer(object, "next", report->next);
     if (report->base >= 0)
         json_put_integer(object, "base", report->base);
-    put_positive(object, "oldest", report->oldest_ms);
-    put_positive(object, "last_success", report->last_success_ms);
-    put_positive(object, "last_failure", report->last_failure_ms);
+    json_put_positive(object, "oldest", report->oldest_ms);
+    json_put_positive(object, "last_success", report->last_success_ms);
+    json_put_positive(object, "last_failure", report->last_failure_ms);
     json_put_string(object, "reason", report->reason);
-    put_positive(object, "status", report->status);
-    put_positive(object, "failures", report->failures);
-    put_positive(object, "next_attempt", report->next_attempt_ms);
+    json_put_positive(object, "status", report->status);
+    json_put_positive(object, "failures", report->failures);
+    json_put_positive(object, "next_attempt", report->next_attempt_ms);
     return json_finish(object, length);
 }
 

@@ -76,6 +76,18 @@ void json_put_integer(json_t *object, const char *name, int64_t value)
     ENSURE(json_object_set_new_nocheck(object, name, json_integer(value)) == 0);
 }
 
+void json_put_positive(json_t *object, const char *name, int64_t value)
+{
+    if (value > 0)
+        json_put_integer(object, name, value);
+}
+
+void json_put_true(json_t *object, const char *name, bool value)
+{
+    if (value)
+        json_object_set_new(object, name, json_true());
+}
+
 char *json_finish(json_t *object, size_t *length)
 {
     char *text = json_dumps(object, JSON_COMPACT);

@@ -30,6 +30,9 @@ bool json_take_bool(const json_t *object, const char *name, struct error *error)
 /** Sets a member unless `value` is NULL. */
 void json_put_string(json_t *object, const char *name, const char *value);
 void json_put_integer(json_t *object, const char *name, int64_t value);
+/** Nothing, unless it is above 0, or true. */
+void json_put_positive(json_t *object, const char *name, int64_t value);
+void json_put_true(json_t *object, const char *name, bool value);
 
 /** Compact text of `object`, which it consumes; the caller frees it with free(). */
 char *json_finish(json_t *object, size_t *length);

@@ -37,18 +37,6 @@ static void put_method(json_t *object, int method)
         json_put_string(object, "method", signature_method_name((enum signature_method)method));
 }
 
-static void put_positive(json_t *object, const char *name, int64_t value)
-{
-    if (value > 0)
-        json_put_integer(object, name, value);
-}
-
-static void put_true(json_t *object, const char *name, bool value)
-{
-    if (value)
-        json_object_set_new(object, name, json_true());
-}
-
 /** See SUBSCRIPTION_PAUSED. */
 static const char *written_status(const struct subscription_state *s)
 {
@@ -74,11 +62,11 @@ static json_t *encode_pending(const struct pending_request *request)
     json_put_string(object, "mode", request->unsubscribe ? "unsubscribe" : "subscribe");
     stored_secret_put(object, &request->secret);
     put_method(object, request->method);
-    put_positive(object, "max_in_flight", request->max_in_flight);
+    json_put_positive(object, "max_in_flight", request->max_in_flight);
     json_put_integer(object, "lease_seconds", request->lease_seconds);
     json_put_integer(object, "requested_at", request->requested_at_ms);
     json_put_string(object, "owner", request->owner);
-    put_true(object, "operator", request->by_operator);
+    json_put_true(object, "operator", request->by_operator);
     json_put_string(object, "denial", request->denial);
     json_put_string(object, "verify_token", request->verify_token);
     put_location(object, &request->location);
@@ -94,18 +82,18 @@ char *state_encode_subscription(const struct subscription_state *s, size_t *leng
     json_put_string(object, "status", written_status(s));
     stored_secret_put(object, &s->secret);
     put_method(object, s->method);
-    put_positive(object, "max_in_flight", s->max_in_flight);
+    json_put_positive(object, "max_in_flight", s->max_in_flight);
     json_put_integer(object, "created_at", s->created_at_ms);
     if (s->status != SUBSCRIPTION_REQUESTED) {
         json_put_integer(object, "verified_at", s->verified_at_ms);
         json_put_integer(object, "lease_seconds", s->lease_seconds);
         json_put_integer(object, "lease_end", s->lease_end_ms);
-        put_true(object, "warned", s->warned);
+        json_put_true(object, "warned", s->warned);
         json_put_integer(object, "offset", s->position.offset);
         json_put_integer(object, "set", s->position.set);
         json_put_integer(object, "base", s->position.base);
-        put_true(object, "detached", s->position.detached);
-        put_positive(object, "resumed", s->resumed);
+        json_put_true(object, "detached", s->position.detached);
+        json_put_positive(object, "resumed", s->resumed);
         state_put_commands(object, s);
     }
     json_put_string(object, "reason", s->reason);
@@ -126,7 +114,7 @@ char *state_encode_progress(int64_t next_events_offset, int32_t shards, size_t *
     json_put_integer(object, "v", 1);
     json_put_integer(object, "events", next_events_offset);
     json_put_integer(object, "level", EVENT_LEVEL);
-    put_positive(object, "shards", shards);
+    json_put_positive(object, "shards", shards);
     return json_finish(object, length);
 }
 
@@ -140,15 +128,6 @@ static void take_location(const json_t *object, struct location *location, struc
         error_set(problem, ERROR_INVALID, false, "\"partition\" out of range");
     else
         location->partition = (int32_t)partition;
-}
-
-static int32_t take_shards(const json_t *object, struct error *problem)
-{
-    int64_t shards = json_take_integer(object, "shards", 0, problem);
-    if (shards >= 0 && shards <= INT32_MAX)
-        return (int32_t)shards;
-    error_set(problem, ERROR_INVALID, false, "\"shards\" out of range");
-    return 0;
 }
 
 static int take_method(const json_t *object, struct error *problem)
@@ -284,7 +263,7 @@ static void decode_progress(const json_t *object, struct progress_state *progres
 {
     progress->events = json_take_integer(object, "events", -1, problem);
     progress->level = json_take_integer(object, "level", 1, problem);
-    progress->shards = take_shards(object, problem);
+    progress->shards = (int32_t)json_take_bounded(object, "shards", INT32_MAX, problem);
     if (problem->code == ERROR_NONE && progress->events < 0)
         error_set(problem, ERROR_INVALID, false, "progress needs \"events\"");
     if (problem->code == ERROR_NONE && progress->level < 1)

@@ -2,23 +2,16 @@
 
 #include "common/json.h"
 
-static void put_event(json_t *object, const char *name, int64_t value)
-{
-    if (value > 0)
-        json_put_integer(object, name, value);
-}
-
 void state_put_pings(json_t *object, const struct topic_pings *pings)
 {
-    put_event(object, "pinged", pings->oldest);
-    put_event(object, "pinged_at", pings->oldest_at_ms);
+    json_put_positive(object, "pinged", pings->oldest);
+    json_put_positive(object, "pinged_at", pings->oldest_at_ms);
     trace_headers_put(object, "trace", &pings->trace);
-    put_event(object, "fetching", pings->fetching);
-    put_event(object, "again", pings->again);
-    put_event(object, "again_at", pings->again_at_ms);
+    json_put_positive(object, "fetching", pings->fetching);
+    json_put_positive(object, "again", pings->again);
+    json_put_positive(object, "again_at", pings->again_at_ms);
     trace_headers_put(object, "again_trace", &pings->again_trace);
-    if (pings->disturbed)
-        json_object_set_new(object, "disturbed", json_true());
+    json_put_true(object, "disturbed", pings->disturbed);
 }
 
 void state_take_pings(const json_t *object, struct topic_pings *pings, struct error *problem)
