@@ -26,6 +26,13 @@ void span_add_number(struct span *span, const char *name, int64_t number)
     add(span, (struct span_attribute){name, NULL, number});
 }
 
+void span_add_sending(struct span *span)
+{
+    span_add_text(span, "messaging.system", "websub");
+    span_add_text(span, "messaging.operation.name", span->name);
+    span_add_text(span, "messaging.operation.type", "send");
+}
+
 json_t *span_encode_text(const char *name, const char *text)
 {
     return json_pack("{s:s, s:{s:s}}", "key", name, "value", "stringValue", text);

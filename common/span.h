@@ -38,6 +38,8 @@ struct span {
 /** NULL `text`: there is no such attribute. */
 void span_add_text(struct span *span, const char *name, const char *text);
 void span_add_number(struct span *span, const char *name, int64_t number);
+/** What the span's name tells is sending in a messaging system: ours. */
+void span_add_sending(struct span *span);
 
 /** An object, or NULL: some text is no UTF-8. */
 json_t *span_encode(const struct span *span);

@@ -49,6 +49,18 @@ void trace_context_child(const struct trace_context *parent, struct trace_contex
     random_id(child->span, sizeof(child->span));
 }
 
+bool trace_context_continue(const char *traceparent, struct trace_context *context,
+                            char parent[TRACE_SPAN_SIZE])
+{
+    struct trace_context from;
+    if (!traceparent || !trace_context_parse(traceparent, strlen(traceparent), &from) ||
+        !from.sampled)
+        return false;
+    memcpy(parent, from.span, sizeof(from.span));
+    trace_context_child(&from, context);
+    return true;
+}
+
 void trace_context_root(bool sampled, struct trace_context *context)
 {
     random_id(context->trace, sizeof(context->trace));

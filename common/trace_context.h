@@ -23,6 +23,12 @@ void trace_context_write(const struct trace_context *context, char out[TRACE_PAR
 
 /** A new span within the trace of `parent`. */
 void trace_context_child(const struct trace_context *parent, struct trace_context *child);
+/**
+ * A new span that goes on with a traceparent; `parent` becomes the span that it is below. False:
+ * there is nothing to go on with, as it is NULL, not valid or not sampled; both are undefined then.
+ */
+bool trace_context_continue(const char *traceparent, struct trace_context *context,
+                            char parent[TRACE_SPAN_SIZE]);
 /** The first span of a new trace. */
 void trace_context_root(bool sampled, struct trace_context *context);
 

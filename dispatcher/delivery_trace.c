@@ -10,14 +10,10 @@ static const char header_name[] = "traceparent: ";
 bool delivery_trace_begin(struct delivery_trace *trace, const struct tracer *tracer,
                           const struct message *message)
 {
-    struct trace_context parent;
-    const char *traceparent = tracer ? message->traceparent : NULL;
-    trace->on = traceparent && trace_context_parse(traceparent, strlen(traceparent), &parent) &&
-                parent.sampled;
+    trace->on =
+        tracer && trace_context_continue(message->traceparent, &trace->context, trace->parent);
     if (!trace->on)
         return false;
-    memcpy(trace->parent, parent.span, sizeof(trace->parent));
-    trace_context_child(&parent, &trace->context);
     memcpy(trace->header, header_name, sizeof(header_name));
     trace_context_write(&trace->context, trace->header + strlen(header_name));
     trace->start_us = clock_wall_us();
@@ -59,9 +55,7 @@ static void record_attempt(const struct delivery_trace *trace, const struct subs
         .end_us = clock_wall_us(),
         .error = reason,
     };
-    span_add_text(&span, "messaging.system", "websub");
-    span_add_text(&span, "messaging.operation.name", span.name);
-    span_add_text(&span, "messaging.operation.type", "send");
+    span_add_sending(&span);
     span_add_text(&span, "messaging.destination.name", s->log->channel->topic);
     span_add_text(&span, "messaging.destination.subscription.name", s->id);
     span_add_text(&span, "messaging.message.id", message->id);

@@ -1,20 +1,14 @@
 #include "dispatcher/fetch_trace.h"
 
-#include <string.h>
-
 #include "common/clock.h"
 
 void fetch_trace_begin(struct fetch_trace *trace, const struct tracer *tracer,
                        const struct trace_headers *ping)
 {
-    struct trace_context parent;
     *trace = (struct fetch_trace){0};
-    if (!tracer || !ping->parent ||
-        !trace_context_parse(ping->parent, strlen(ping->parent), &parent) || !parent.sampled)
+    trace->on = tracer && trace_context_continue(ping->parent, &trace->context, trace->parent);
+    if (!trace->on)
         return;
-    trace->on = true;
-    memcpy(trace->parent, parent.span, sizeof(trace->parent));
-    trace_context_child(&parent, &trace->context);
     trace_context_write(&trace->context, trace->header);
     trace->start_us = clock_wall_us();
 }
@@ -40,9 +34,7 @@ void fetch_trace_end(struct fetch_trace *trace, struct tracer *tracer,
         .error = end->error,
     };
     trace->on = false;
-    span_add_text(&span, "messaging.system", "websub");
-    span_add_text(&span, "messaging.operation.name", span.name);
-    span_add_text(&span, "messaging.operation.type", "send");
+    span_add_sending(&span);
     span_add_text(&span, "messaging.destination.name", end->topic);
     span_add_text(&span, "messaging.message.id", end->message_id);
     span_add_text(&span, "websub.outcome", end->outcome);

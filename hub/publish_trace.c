@@ -21,18 +21,11 @@ static void take_headers(struct publish_trace *trace, const struct trace_headers
 /** As the publisher says, if it says anything. */
 static bool choose_context(struct publish_trace *trace, const struct tracer *tracer)
 {
-    struct trace_context parent;
-    if (!trace->traceparent) {
-        if (!tracer_samples(tracer))
-            return false;
-        trace_context_root(true, &trace->context);
-        return true;
-    }
-    if (!trace_context_parse(trace->traceparent, strlen(trace->traceparent), &parent) ||
-        !parent.sampled)
+    if (trace->traceparent)
+        return trace_context_continue(trace->traceparent, &trace->context, trace->parent);
+    if (!tracer_samples(tracer))
         return false;
-    memcpy(trace->parent, parent.span, sizeof(trace->parent));
-    trace_context_child(&parent, &trace->context);
+    trace_context_root(true, &trace->context);
     return true;
 }
 
@@ -52,9 +45,7 @@ void publish_trace_begin(struct operation_request *request)
 static void add_subject(struct span *span, const struct operation_request *request)
 {
     size_t topics = ping_topic_count(request), length;
-    span_add_text(span, "messaging.system", "websub");
-    span_add_text(span, "messaging.operation.name", span->name);
-    span_add_text(span, "messaging.operation.type", "send");
+    span_add_sending(span);
     if (topics > 1) {
         span_add_number(span, "messaging.batch.message_count", (int64_t)topics);
         return;
