@@ -5,6 +5,7 @@ import pytest
 from harness import planted
 from harness.kafka import KafkaBroker
 from harness.kafka_view import KafkaView
+from harness.settle import subscribe
 from harness.site import TEXT, Page
 from harness.subscriber import Subscriber
 from harness.suite import Suite, open_suites
@@ -64,6 +65,14 @@ def page(hub, subscriber) -> Page:
     page = Page(subscriber, planted.payload("first"), TEXT)
     hub.register(page.url).check_accepted()
     return page
+
+
+@pytest.fixture
+def endpoint(hub, page, subscriber):
+    """Subscribed to the page."""
+    endpoint = subscriber.endpoint()
+    subscribe(hub, page.url, endpoint)
+    return endpoint
 
 
 @pytest.fixture(scope="session")

@@ -28,14 +28,6 @@ def suite(kafka, tmp_path_factory):
         yield suite.start()
 
 
-@pytest.fixture
-def endpoint(hub, page, subscriber):
-    """Subscribed to the page."""
-    endpoint = subscriber.endpoint()
-    subscribe(hub, page.url, endpoint)
-    return endpoint
-
-
 # --- the request ---
 
 

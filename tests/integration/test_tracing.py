@@ -51,14 +51,6 @@ def feed(hub, subscriber):
 
 
 @pytest.fixture
-def endpoint(hub, page, subscriber):
-    """Subscribed to the page."""
-    endpoint = subscriber.endpoint()
-    subscribe(hub, page.url, endpoint)
-    return endpoint
-
-
-@pytest.fixture
 def trace() -> str:
     """A trace of the test's own."""
     return secrets.token_hex(16)
