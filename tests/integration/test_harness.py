@@ -111,9 +111,10 @@ def test_subscriber_follows_its_script(server, connection):
     assert endpoint.bodies() == [b"x"]
 
 
-def test_subscriber_keeps_warm_ups_apart(server, connection):
+def test_subscriber_keeps_warm_ups_apart_and_takes_them_always(server, connection):
     endpoint = server.endpoint()
-    exchange(connection, "POST", endpoint.path, b"w", {"Content-Type": WARM_UP})
+    endpoint.on_delivery = answer(500)
+    assert exchange(connection, "POST", endpoint.path, b"w", {"Content-Type": WARM_UP})[0] == 200
     assert endpoint.attempts() == []
     assert len(endpoint.warm_ups()) == 1
 

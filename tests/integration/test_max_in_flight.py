@@ -10,7 +10,7 @@ from harness.history import History
 from harness.hub_client import HubClient
 from harness.publisher import SteadyPublisher
 from harness.settle import wait_active
-from harness.subscriber import WARM_UP, Endpoint
+from harness.subscriber import Endpoint
 from harness.suite import Suite
 from harness.topics import register_topic
 from harness.wait import stays_false, wait_for
@@ -46,8 +46,6 @@ class Gate:
         self._open.set()
 
     def __call__(self, received):
-        if received.header("Content-Type") == WARM_UP:
-            return answer(200)(received)
         with self._lock:
             self.inside += 1
             self.most = max(self.most, self.inside)

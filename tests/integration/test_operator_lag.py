@@ -85,7 +85,16 @@ class Feed:
         return self.root.wait_subscription(self.topic, self.endpoint, what, probe)
 
     def wait_lag(self, messages: int) -> dict:
-        return self.wait(f"a lag of {messages}", lambda s: s["lag"] and s["lag"]["messages"] == messages)
+        """Its age is looked up in Kafka when it is asked for first, so it is known a look later."""
+        return self.wait(
+            f"a lag of {messages}",
+            lambda s: s["lag"] and s["lag"]["messages"] == messages and s["lag"]["seconds"] is not None,
+        )
+
+    def wait_age(self, seconds: float) -> float:
+        """Until its oldest message is known to be that old or older; how old it is."""
+        shown = self.wait(f"{seconds} s of lag", lambda s: s["lag"] and (s["lag"]["seconds"] or 0) >= seconds)
+        return shown["lag"]["seconds"]
 
 
 def add_subscription(suite: Suite, topic: str, endpoint: Endpoint) -> Feed:
@@ -126,11 +135,8 @@ def test_failing_subscriber_is_behind_by_what_it_has_not_confirmed(feed):
     assert shown["next_attempt_at"] > failure["at"] >= shown["last_success_at"]
     # Its age is that of the oldest message, to the millisecond, once the dispatcher has reported it.
     asked = time.time()
-    seconds = feed.wait("the age of the oldest message", lambda s: s["lag"]["seconds"] > asked - began)[
-        "lag"
-    ]["seconds"]
+    seconds = feed.wait_age(asked - published)
     assert seconds <= time.time() - began
-    assert seconds >= asked - published
 
 
 def test_subscriber_that_has_recovered_is_not_behind(feed):
@@ -151,7 +157,8 @@ def test_subscriber_that_has_recovered_is_not_behind(feed):
 def test_list_shows_what_the_detail_shows(feed):
     feed.endpoint.on_delivery = answer(500)
     feed.publish(2)
-    feed.wait("failures", lambda s: s["last_failure"] and s["lag"]["messages"] == 2)
+    feed.wait("failures", lambda s: s["last_failure"])
+    feed.wait_lag(2)
     feed.root.hub.request("POST", f"/api/v1/subscriptions/{feed.id}/pause")
     # Nothing is tried any more, so that both show the same.
     feed.wait("no next attempt", lambda s: s["status"] == "paused" and s["next_attempt_at"] is None)
@@ -234,10 +241,8 @@ def test_lists_are_filtered_by_lag_page_by_page(lag_suite, subscriber):
         well.endpoint.wait_bodies(bodies)
         well.wait_lag(0)
     for failing in feeds[:3]:
-        failing.wait(
-            "a lag of 3 for a second",
-            lambda s: s["lag"] == s["lag"] | {"messages": 3} and s["lag"]["seconds"] >= 1,
-        )
+        failing.wait_lag(3)
+        failing.wait_age(1)
     expected = sorted(failing.id for failing in feeds[:3])
 
     def ids(filters: str, limit: int) -> list[str]:
@@ -338,8 +343,7 @@ def test_lag_is_told_when_all_dispatchers_are_dead(feed):
             "somebody behind", lambda o: feed.id in [s["id"] for s in o["top_lagging"]]
         )
         assert behind["consumers"][1]["lag"] >= 6
-        shown = feed.wait("ten seconds of lag", lambda s: s["lag"]["seconds"] >= 10)
-        assert shown["lag"]["seconds"] <= time.time() - began + 1
+        assert feed.wait_age(10) <= time.time() - began + 1
         root.wait_overview(
             "all those to be counted",
             lambda o: o["behind"] == len(root.pages("subscriptions?min_lag_seconds=10", 1000)) > 0,
@@ -349,13 +353,13 @@ def test_lag_is_told_when_all_dispatchers_are_dead(feed):
         suite.kill("hub-0")
         suite.start("hub-0")
         feed.root = root = Api(suite, "root")
-        shown = feed.wait("the age of what waits", lambda s: s["lag"] and s["lag"]["seconds"] is not None)
-        assert shown["lag"]["messages"] == 6 and shown["lag"]["seconds"] >= 9
+        assert feed.wait_lag(6)["lag"]["seconds"] >= 9
         feed.wait("the last success", lambda s: s["last_success_at"])
         root.wait_overview("a dead dispatcher", lambda o: [d["alive"] for d in o["dispatchers"]] == [False])
     finally:
         suite.start()
-    feed.endpoint.wait_bodies(feed.endpoint.bodies()[:2] + bodies)
+    # What was confirmed after the last commit may come again before them.
+    wait_for(lambda: feed.endpoint.bodies()[-6:] == bodies, lambda: f"all six{feed.endpoint.describe()}")
     feed.wait("no lag", lambda s: s["lag"] == NONE)
     root.wait_overview("a dispatcher", lambda o: [d["alive"] for d in o["dispatchers"]] == [True])
 
