@@ -154,6 +154,14 @@ class Endpoint:
             timeout,
         )
 
+    def wait_answered(self, timeout: float = DEADLINE) -> None:
+        """Waits until what was received has its answer: a behaviour chosen now is for what comes then."""
+        wait_for(
+            lambda: all(r.status is not None for r in self.requests()),
+            lambda: f"all to be answered{self.describe()}",
+            timeout,
+        )
+
     def wait_bodies(self, expected: list[bytes], timeout: float = DEADLINE) -> None:
         """Waits until exactly these bodies were confirmed, in this order; fails early on any other."""
 
