@@ -7,7 +7,12 @@ import os
 from pathlib import Path
 
 from selenium import webdriver
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.common.exceptions import (
+    ElementClickInterceptedException,
+    ElementNotInteractableException,
+    NoSuchElementException,
+    StaleElementReferenceException,
+)
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
@@ -19,6 +24,14 @@ from .wait import wait_for
 
 SCREENSHOTS = REPOSITORY / "build" / "tests" / "results" / "screenshots"
 DESKTOP, NARROW = (1360, 900), (360, 740)
+
+# Not there, drawn anew just now, or a dialog that is about to go lies over it.
+_NOT_YET = (
+    ElementClickInterceptedException,
+    ElementNotInteractableException,
+    NoSuchElementException,
+    StaleElementReferenceException,
+)
 
 _AXE = importlib.resources.files("selenium_axe_python") / "axe-core" / "axe.min.js"
 _FIND_BUTTON = """
@@ -114,7 +127,7 @@ class Browser:
                     return False
                 element.click()
                 return True
-            except (NoSuchElementException, StaleElementReferenceException):
+            except _NOT_YET:
                 return False
 
         wait_for(probe, f"{name!r} to be pressed")
