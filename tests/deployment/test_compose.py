@@ -58,7 +58,7 @@ class Traffic:
     def _accepted(self, hub: HubClient, body: bytes) -> bool:
         try:
             return hub.publish(self.topic, body).status == 200
-        except OSError:
+        except (OSError, http.client.HTTPException):
             return False
 
     def wait_more(self, count: int = 20) -> None:
