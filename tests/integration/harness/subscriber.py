@@ -32,6 +32,7 @@ class Received:
     body: bytes
     at: float = field(default_factory=time.monotonic)
     status: int | None = None  # what it was answered with, None while or when it was not
+    answered: bool = False  # the answer is on its way: it arrives even if we end now
 
     @property
     def query(self) -> str:
@@ -185,6 +186,7 @@ class _Handler(BaseHTTPRequestHandler):
         if reply.raw is not None:
             self.close_connection = True
             self.wfile.write(reply.raw)
+            received.answered = True
             return
         self.send_response_only(reply.status)
         for name, value in reply.headers.items():
@@ -193,6 +195,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(reply.body)))
         self.end_headers()
         self.wfile.write(reply.body)
+        received.answered = True
 
     do_GET = do_POST = do_HEAD = do_PUT = _handle
 
