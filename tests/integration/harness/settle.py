@@ -23,9 +23,9 @@ def _publish_warm_up(hub: HubClient, topic: str) -> str:
 
 
 def _arrives(endpoint: Endpoint, message_id: str, within: float) -> bool:
-    """Whether a warm-up arrives in that time."""
+    """Whether a warm-up arrives in that time, and is answered: it does not come again if we end then."""
     deadline = time.monotonic() + within
-    while not any(r.message_id == message_id for r in endpoint.warm_ups()):
+    while not any(r.message_id == message_id and r.answered for r in endpoint.warm_ups()):
         if time.monotonic() > deadline:
             return False
         time.sleep(0.01)
