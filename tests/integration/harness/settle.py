@@ -11,7 +11,7 @@ import time
 from . import planted
 from .hub_client import HubClient
 from .subscriber import WARM_UP, Endpoint
-from .wait import DEADLINE
+from .wait import DEADLINE, wait_for
 
 _numbers = itertools.count(1)
 
@@ -61,6 +61,16 @@ def wait_silent(
         assert time.monotonic() < deadline, (
             f"messages of {topic} still arrive after {timeout:g} s{ended.describe()}"
         )
+
+
+def wait_signed_with(hub: HubClient, topic: str, endpoint: Endpoint, secret: str) -> None:
+    """Returns when messages published now arrive signed with that secret."""
+
+    def probe() -> bool:
+        wait_active(hub, topic, endpoint)
+        return endpoint.warm_ups()[-1].is_signed_with(secret)
+
+    wait_for(probe, lambda: f"deliveries signed with the new secret{endpoint.describe()}")
 
 
 def subscribe(
