@@ -32,6 +32,7 @@ class Received:
     body: bytes
     at: float = field(default_factory=time.monotonic)
     status: int | None = None  # what it was answered with, None while or when it was not
+    answered: bool = False  # the answer is on its way: it arrives even if we end now
 
     @property
     def query(self) -> str:
@@ -181,6 +182,12 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         received = Received(self.command, self.path, self.headers.items(), body)
         reply = self.server.subscriber.handle(received)
+        try:
+            self._send(reply)
+        finally:
+            received.answered = True
+
+    def _send(self, reply: Reply | None) -> None:
         if reply is None:
             self.close_connection = True
             return
@@ -254,13 +261,21 @@ class Subscriber:
         return _Server(self.port, self)
 
     def stop(self) -> None:
-        """New connections are refused and the open ones closed, as when the machine reboots."""
+        """New connections are refused and the open ones closed, as when the machine reboots.
+
+        What is confirmed on our record is so for the peer, too: answers that are decided are sent first.
+        """
         if self._server is None:
             return
         self._server.shutdown()
         self._server.server_close()
+        wait_for(lambda: not self._is_answering(), "answers to be sent")
         self._server.close_connections()
         self._server = None
+
+    def _is_answering(self) -> bool:
+        received = (received for endpoint in self._endpoints.values() for received in endpoint.requests())
+        return any(each.status is not None and not each.answered for each in received)
 
     def endpoint(self, name: str = "callback", query: str = "", host: str | None = None) -> Endpoint:
         """A new callback with a path of its own; `query` is appended to its URL as it is.
