@@ -63,6 +63,16 @@ def wait_silent(
         )
 
 
+def wait_signed_with(hub: HubClient, topic: str, endpoint: Endpoint, secret: str) -> None:
+    """Returns when messages published now arrive signed with that secret."""
+
+    def probe() -> bool:
+        wait_active(hub, topic, endpoint)
+        return endpoint.warm_ups()[-1].is_signed_with(secret)
+
+    wait_for(probe, lambda: f"deliveries signed with the new secret{endpoint.describe()}")
+
+
 def request(hub: HubClient, topic: str, endpoint: Endpoint, *details: object) -> Answer:
     """Of a subscription; comes again as long as the hub asks for that: consolidators that have just started,
     on a new Kafka, say, may take longer to fold an event than the hub waits for it."""

@@ -98,18 +98,20 @@ class Endpoint:
         self._requests: list[Received] = []
 
     def handle(self, received: Received) -> Reply | None:
+        # In one step: what is on record is answered as was said then, whatever is said from now on.
         with self._lock:
+            behave = self._behaviour_for(received)
             self._requests.append(received)
-        if received.header("Content-Type") == WARM_UP:
-            reply = Reply(200)
-        elif received.method == "POST":
-            reply = self.on_delivery(received)
-        elif received.parameter("hub.mode") == "denied":
-            reply = self.on_denial(received)
-        else:
-            reply = self.on_verification(received)
+        reply = behave(received)
         received.status = reply.status if reply else None
         return reply
+
+    def _behaviour_for(self, received: Received) -> Behaviour:
+        if received.header("Content-Type") == WARM_UP:
+            return answer(200)
+        if received.method == "POST":
+            return self.on_delivery
+        return self.on_denial if received.parameter("hub.mode") == "denied" else self.on_verification
 
     def requests(self) -> list[Received]:
         """Everything, in the order of arrival."""
