@@ -22,6 +22,8 @@ SETTINGS = {
     "WEBSUB_DISPATCHER_STATUS_INTERVAL": "200ms",
     "WEBSUB_DISPATCHER_STATUS_INTERVAL_HEALTHY": "500ms",
     "WEBSUB_DISPATCHER_COMMIT_INTERVAL": "200ms",
+    # A lag that is not known is looked up only then, and what shows it comes again every 10 s.
+    "WEBSUB_HUB_LAG_INTERVAL": "500ms",
     "WEBSUB_HUB_LEASE_SECONDS_DEFAULT": "86400",
 }
 
@@ -65,7 +67,12 @@ class Watched:
     def wait_missed(self, count: int, source: str = "backlog") -> None:
         """Until the API tells of so many messages: what was confirmed just now may still be among them."""
         path = f"/api/v1/subscriptions/{self.id}/missed-messages?source={source}"
-        wait_for(lambda: len(json.loads(self.hub.request("GET", path).body)["items"]) == count, path)
+
+        def probe() -> bool:
+            answer = self.hub.request("GET", path)  # 404 until the hub has seen the subscription
+            return answer.status == 200 and len(json.loads(answer.body)["items"]) == count
+
+        wait_for(probe, path)
 
     def publish(self, *texts: str, content_type: str = "text/plain") -> list[bytes]:
         bodies = [planted.payload(text) for text in texts]
