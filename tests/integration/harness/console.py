@@ -65,7 +65,12 @@ class Watched:
     def wait_missed(self, count: int, source: str = "backlog") -> None:
         """Until the API tells of so many messages: what was confirmed just now may still be among them."""
         path = f"/api/v1/subscriptions/{self.id}/missed-messages?source={source}"
-        wait_for(lambda: len(json.loads(self.hub.request("GET", path).body)["items"]) == count, path)
+
+        def probe() -> bool:
+            answer = self.hub.request("GET", path)  # 404 until the hub has seen the subscription
+            return answer.status == 200 and len(json.loads(answer.body)["items"]) == count
+
+        wait_for(probe, path)
 
     def publish(self, *texts: str, content_type: str = "text/plain") -> list[bytes]:
         bodies = [planted.payload(text) for text in texts]
