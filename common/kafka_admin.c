@@ -327,8 +327,8 @@ static int check_all(rd_kafka_t *rk, const struct config *config, const struct k
     if (take_layout(rk, config, names, layout, error) != 0)
         return -1;
     layout->is_mock = is_mock(rk);
-    if (!has_controller(rk))
-        return 0; /* an embedded broker: it has no settings to ask for */
+    if (layout->is_mock)
+        return 0; /* it has no settings to ask for */
     return check_cleanup_policies(rk, names, error);
 }
 
@@ -340,7 +340,7 @@ static int check_notices(rd_kafka_t *rk, const struct kafka_names *names,
         return error_set(error, ERROR_UNAVAILABLE, true, "Kafka does not tell of %s",
                          names->notices);
     layout->notices_partitions = partitions;
-    return has_controller(rk) ? check_cleanup_policy(rk, names->notices, "delete", error) : 0;
+    return layout->is_mock ? 0 : check_cleanup_policy(rk, names->notices, "delete", error);
 }
 
 int kafka_admin_prepare(const struct config *config, const struct kafka_names *names,

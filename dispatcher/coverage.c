@@ -41,7 +41,9 @@ void coverage_leave(struct subscription *subscription)
     struct coverage *coverage = subscription->coverage;
     if (!coverage)
         return;
-    coverage_set_behind(subscription, false);
+    /* Since when it is behind stays: who leaves for being late is not to be taken back for that. */
+    if (subscription->is_behind)
+        DL_DELETE2(coverage->behind, subscription, behind_previous, behind_next);
     subscription->coverage = NULL;
     if (--coverage->members > 0)
         return;

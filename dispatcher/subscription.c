@@ -301,9 +301,21 @@ struct subscription *subscription_new(struct loop *loop, int32_t shard, struct c
     return s;
 }
 
+/**
+ * State says now that it is suspended, as it was told; but it has succeeded while that was under
+ * way, and could not tell then. Nothing else may succeed for days.
+ */
+static bool has_recovered(const struct subscription *s, enum subscription_status old_status,
+                          bool was_telling, int64_t old_base)
+{
+    return s->status == SUBSCRIPTION_SUSPENDED && old_status == SUBSCRIPTION_ACTIVE &&
+           was_telling && s->failures == 0 && s->position.base == old_base;
+}
+
 void subscription_update(struct subscription *s, struct subscription_state *state)
 {
     const struct command_view before = operator_command_view(s);
+    const bool was_telling = s->event_sent_ms > 0;
     const enum subscription_status old_status = s->status;
     const bool was_detached = s->position.detached;
     bool renewed = state->lease_end_ms != s->lease_end_ms;
@@ -317,6 +329,8 @@ void subscription_update(struct subscription *s, struct subscription_state *stat
     if (s->status != old_status || s->position.detached != was_detached ||
         s->position.base != before.base)
         report_change(s);
+    if (has_recovered(s, old_status, was_telling, before.base))
+        subscription_tell(s, EVENT_DELIVERY_RECOVERED, NULL);
     /* Whoever renews is there: no reason to wait out a pause (P5). Nor when an operator says so. */
     if (renewed)
         stop_waiting(s);

@@ -1,5 +1,6 @@
 """A system of docker-compose.yml for the tests."""
 
+import http.client
 import json
 import os
 import shutil
@@ -73,7 +74,7 @@ class System:
         """Whether a hub is behind the balancer."""
         try:
             return self.hub().request("GET", "/readyz").status == 200
-        except OSError:
+        except (OSError, http.client.HTTPException):
             return False
 
     def healthy(self, service: str) -> int:

@@ -207,7 +207,8 @@ def test_a_configuration_that_cannot_be_used_is_not_tried_for_ever(machine):
     machine.shell("echo 'hub: { prot = 1; };' >/etc/websub/websub.conf")
     machine.run("systemctl", "start", UNITS[0], check=False)
     wait_for(lambda: machine.run("systemctl", "is-failed", UNITS[0], check=False) == "failed", "failed", UP)
-    assert "prot" in machine.run("journalctl", "--unit", UNITS[0])
+    # The journal takes a little longer.
+    wait_for(lambda: "prot" in machine.run("journalctl", "--unit", UNITS[0]), "the reason in the journal", UP)
 
 
 def test_removal_keeps_the_configuration_and_purge_nothing(machine):
@@ -216,6 +217,11 @@ def test_removal_keeps_the_configuration_and_purge_nothing(machine):
     assert machine.run("pidof", *PROGRAMS[:3], check=False) == ""
     machine.run("test", "-e", "/etc/websub/websub.conf")
     machine.run("dpkg", "--purge", "websub")
-    left = machine.run("find", "/", "-xdev", "-name", "*websub*", "-not", "-path", "/proc/*")
-    assert left == "/websub.deb"
+
+    def left() -> str:
+        """find fails when something goes away while it looks."""
+        return machine.run("find", "/", "-xdev", "-name", "*websub*", "-not", "-path", "/proc/*", check=False)
+
+    # systemd removes private folders of units that have stopped beside everything else.
+    wait_for(lambda: left() == "/websub.deb", lambda: f"nothing but the package, not {left()}", UP)
     assert machine.run("getent", "passwd", "websub") != ""  # as Debian has it: files may belong to it

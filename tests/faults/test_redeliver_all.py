@@ -17,6 +17,8 @@ from harness.suite import Suite
 from harness.topics import register_topic
 from harness.wait import stays_false, wait_for
 
+pytestmark = pytest.mark.timeout(600)  # each of its waits may take two minutes
+
 LETTERS = 1500  # the state record lists at most 1,000 single messages
 
 SETTINGS = {
@@ -82,7 +84,7 @@ class Redelivery:
     def wait_all_settled(self) -> None:
         def settled() -> bool:
             state = self.view.last_value(f"{self.suite.prefix}state", f"subscription:{self.key}")
-            return state["letters_settled"] == state["letters_wanted"]
+            return state.get("letters_settled") == state["letters_wanted"]
 
         wait_for(settled, "all to be settled", 120, pause=0.5)
 
@@ -106,7 +108,8 @@ def test_all_letters_come_though_programs_are_killed(suite, kafka_view, subscrib
     # In order, but for going back a little as often as the dispatcher was killed.
     steps_back = [(a, b) for a, b in zip(arrived, arrived[1:], strict=False) if b != a + 1]
     assert len(steps_back) <= 2 and all(b <= a for a, b in steps_back), steps_back
-    assert run.command().missed("source=dead-letters") == []
+    command = run.command()
+    wait_for(lambda: command.missed("source=dead-letters") == [], "the hub to know that all are settled")
     run.redeliver_all()
     run.restart("dispatcher-0")
     run.redeliver_all()

@@ -12,7 +12,8 @@ SHORT = Size(
     messages=3_000,
     subscribers=10,
     topics=4,
-    leases=(40, 60),
+    # Renewed in the first half: what is left is longer than an outage may take (RECOVERED_WITHIN).
+    leases=(120, 180),
     log_level="debug",
 )
 

@@ -35,7 +35,7 @@ def rules_suite(kafka, tmp_path_factory):
     users = UsersFile(tmp_path_factory.mktemp("users") / "users", USERS)
     settings = users.settings() | {"WEBSUB_AUTH_RULES": ";".join(RULES)}
     directory = tmp_path_factory.mktemp("rules")
-    with Suite(kafka.bootstrap, directory, "rules-", dispatchers=0, settings=settings) as suite:
+    with Suite(kafka.bootstrap, directory, "access-rules-", dispatchers=0, settings=settings) as suite:
         suite.start()
         operator = suite.hub(headers=basic("root"))
         for topic in ("orders/EU", "orders/EU/Berlin", "news", "eu/inbox", "client/inbox", "pairs/x/x"):

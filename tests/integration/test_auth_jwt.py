@@ -81,6 +81,11 @@ def long_ago() -> int:
     return int(time.time()) - HOUR
 
 
+def tomorrow() -> int:
+    """Still to come, however long after its collection a test runs."""
+    return int(time.time()) + 24 * HOUR
+
+
 # --- good tokens ---
 
 
@@ -140,7 +145,7 @@ BAD_CLAIMS = {
     "expired": ({"exp": long_ago()}, EXPIRED),
     "expired beyond the leeway": ({"exp": int(time.time()) - 60}, EXPIRED),
     "expired before there were clocks": ({"exp": -1e300}, EXPIRED),
-    "not yet valid": ({"nbf": soon()}, EARLY),
+    "not yet valid": ({"nbf": tomorrow()}, EARLY),
     "nbf is no number": ({"nbf": "now"}, "the token's begin (nbf) is no time"),
     "no exp": ({"exp": None}, "the token has no end (exp)"),
     "exp is text": ({"exp": str(soon())}, NO_TIME),

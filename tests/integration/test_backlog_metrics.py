@@ -6,11 +6,14 @@ import pytest
 
 from harness import planted
 from harness.behaviours import answer, hold
+from harness.ids import subscription_id
+from harness.kafka_view import KafkaView
 from harness.metrics import metric
 from harness.settle import subscribe
+from harness.subscriber import Endpoint
 from harness.suite import Suite
 from harness.topics import register_topic
-from harness.wait import wait_for
+from harness.wait import stays_false, wait_for
 
 # Counted once a second.
 COUNT = 20
@@ -92,3 +95,31 @@ def test_failing_subscription_is_counted_apart_and_then_as_suspended(measured, s
     endpoint.on_delivery = answer(200)
     endpoint.wait_bodies(bodies)
     check_at_rest(measured)
+
+
+def positions_told(suite: Suite, view: KafkaView, topic: str, endpoint: Endpoint) -> list[str]:
+    """Whether it was to be seen apart from its shard ("detached") or with it, in order."""
+    key = f"subscription:{subscription_id(topic, endpoint.url)}"
+    kinds = [record.json["type"].partition(".")[2] for record in view.records(f"{suite.prefix}events", key)]
+    return [kind for kind in kinds if kind in ("detached", "attached")]
+
+
+def test_late_subscription_is_not_with_its_shard_before_it_has_caught_up(measured, kafka_view, subscriber):
+    """Or it would hold back the shard's commits again and again."""
+    endpoint, release = subscriber.endpoint(), threading.Event()
+    topic = register_topic(measured.hub(), "late")
+    subscribe(measured.hub(), topic, endpoint)
+    endpoint.on_delivery = answer(500)
+    bodies = publish(measured, topic, COUNT)
+    wait_for(lambda: positions_told(measured, kafka_view, topic, endpoint), "it to be told apart", pause=0.1)
+    endpoint.wait_attempts(len(endpoint.attempts()) + 8)  # some seconds
+    endpoint.on_delivery = hold(release, then=answer(200))
+    endpoint.wait_attempts(len(endpoint.attempts()) + 1)
+    stays_false(lambda: positions_told(measured, kafka_view, topic, endpoint)[1:], "with its shard", 2)
+    release.set()
+    endpoint.wait_bodies(bodies)
+    wait_for(
+        lambda: positions_told(measured, kafka_view, topic, endpoint) == ["detached", "attached"],
+        lambda: f"back with its shard, not {positions_told(measured, kafka_view, topic, endpoint)}",
+        pause=0.1,
+    )

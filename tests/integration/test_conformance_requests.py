@@ -11,7 +11,7 @@ import pytest
 from harness import planted
 from harness.behaviours import answer, echo_challenge, hold
 from harness.hub_client import FORM
-from harness.settle import subscribe, wait_active, wait_silent
+from harness.settle import subscribe, wait_active, wait_signed_with, wait_silent
 from harness.topics import new_topic
 from harness.wait import wait_for
 
@@ -117,7 +117,7 @@ def test_item_08_renewal_counts_only_once_it_is_verified(hub, topic, subscriber)
     wait_for(lambda: len(endpoint.verifications()) == 2, "the second verification")
     _publish_and_check_secret(hub, topic, endpoint, planted.secret("old"))
     release.set()
-    _wait_until_signed_with(hub, topic, endpoint, planted.secret("new"))
+    wait_signed_with(hub, topic, endpoint, planted.secret("new"))
 
 
 def test_item_08_state_is_per_topic_and_callback(hub, topic, subscriber):
@@ -152,16 +152,8 @@ def test_item_09_failed_renewal_leaves_the_subscription_as_it_was(hub, topic, su
 def _publish_and_check_secret(hub, topic, endpoint, secret: str) -> None:
     count = len(endpoint.deliveries())
     hub.publish(topic, planted.payload(f"{count}")).check_accepted()
-    endpoint.wait_attempts(count + 1)
+    wait_for(lambda: len(endpoint.deliveries()) > count, lambda: f"the message{endpoint.describe()}")
     assert endpoint.deliveries()[count].is_signed_with(secret), endpoint.describe()
-
-
-def _wait_until_signed_with(hub, topic, endpoint, secret: str) -> None:
-    def probe() -> bool:
-        wait_active(hub, topic, endpoint)
-        return endpoint.warm_ups()[-1].is_signed_with(secret)
-
-    wait_for(probe, lambda: f"deliveries signed with the new secret{endpoint.describe()}")
 
 
 # --- URLs [5.1.1] ---
@@ -226,7 +218,7 @@ def test_item_17_verification_follows_promptly(hub, topic, subscriber):
     """[5.1.2] SHOULD; the bound is generous, for slow machines."""
     endpoint = subscriber.endpoint()
     hub.subscribe(topic, endpoint.url).check_accepted(202)
-    endpoint.wait_verified(timeout=10)
+    endpoint.wait_verified()
 
 
 def test_items_18_19_errors_are_4xx_and_explained_in_text(hub, topic):

@@ -1,11 +1,17 @@
 """The operators' console, clicked through: what helps a subscriber that is behind."""
 
 from harness import planted
-from harness.behaviours import answer
+from harness.behaviours import Behaviour, answer
+from harness.commands import Commands
 from harness.console import DIALOG, Watched
 
 
-def test_pausing_and_resuming(root, feed):
+def refuse_only(*bodies: bytes) -> Behaviour:
+    """What is skipped may be sent until the dispatcher has seen the command."""
+    return lambda received: answer(500 if received.body in bodies else 200)(received)
+
+
+def test_pausing_and_resuming(guarded, root, feed, kafka_view):
     root.go(feed.view)
     root.click("Pause", ".actions")
     root.wait_text("Nothing is sent", feed.topic, feed.endpoint.url, selector=DIALOG)
@@ -14,6 +20,9 @@ def test_pausing_and_resuming(root, feed):
     root.fill("reason", "moves house")
     root.confirm("Pause")
     root.wait_text("Paused by an operator", "moves house")
+    # The hub may know before the dispatcher does.
+    commands = Commands(guarded, kafka_view, feed.topic, int(guarded.settings["WEBSUB_KAFKA_PARTITIONS"]))
+    commands.wait_recorded(feed.endpoint, "delivery.paused")
     bodies = feed.publish("waiting")
     root.wait_text("1 message", selector=".figures")
     root.act("Resume", "Resume", "Deliveries continue at once")
@@ -22,19 +31,19 @@ def test_pausing_and_resuming(root, feed):
 
 
 def test_skipping_what_is_missed(root, feed):
-    feed.fail("skipped", "skipped too")
+    skipped = feed.fail("skipped", "skipped too")
     root.go(feed.view)
     root.wait_text("2 messages", selector=".figures")
     root.act("Skip", "Skip", "not delivered")
     root.wait_text("Nothing is missed")
-    feed.endpoint.on_delivery = answer(200)
+    feed.endpoint.on_delivery = refuse_only(*skipped)
     later = feed.publish("later")
     feed.endpoint.wait_bodies(later)
     root.wait_text("Up to date.")
 
 
 def test_skipping_to_a_message_that_is_on_show(root, feed):
-    _, second = feed.fail("first", "second")
+    first, second = feed.fail("first", "second")
     root.go(feed.view)
     root.wait_text("second", selector=".table")
     root.click("Look into message")
@@ -45,7 +54,7 @@ def test_skipping_to_a_message_that_is_on_show(root, feed):
     root.confirm("Continue here")
     root.click("Close", DIALOG)
     root.wait_without("first", selector=".table")
-    feed.endpoint.on_delivery = answer(200)
+    feed.endpoint.on_delivery = refuse_only(first)
     feed.endpoint.wait_bodies([second])
 
 

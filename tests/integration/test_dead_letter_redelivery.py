@@ -10,7 +10,7 @@ from harness.missed import MissedMessages, utc_now
 from harness.operator_api import Api, Command
 from harness.settle import subscribe, wait_active
 from harness.suite import Suite
-from harness.wait import wait_for
+from harness.wait import DEADLINE, wait_for
 
 LETTERS = {
     "WEBSUB_RETRY_ON_EXHAUSTED": "dead-letter",
@@ -50,7 +50,13 @@ class Letters:
         already = len(self.records())
         self.feed.endpoint.on_delivery = answer(422)
         bodies = self.feed.publish(name, count)
-        wait_for(lambda: len(self.records()) == already + count, f"{count} dead letters", pause=0.2)
+        # Each takes longer than retry.give_up_after, one after the other.
+        wait_for(
+            lambda: len(self.records()) == already + count,
+            lambda: f"{count} dead letters, not {len(self.records()) - already}",
+            DEADLINE + 3 * count,
+            pause=0.2,
+        )
         self.feed.endpoint.on_delivery = answer(200)
         return bodies
 
@@ -182,8 +188,9 @@ def test_letters_of_an_earlier_subscription_are_not_meant(letters):
 def test_they_go_on_after_the_dispatcher_ended(letters, how):
     endpoint, bodies = letters.feed.endpoint, letters.bury("buried", 20)
     endpoint.on_delivery = slow(0.1, answer(200))
+    before = len(endpoint.attempts())
     letters.redeliver_all()
-    endpoint.wait_attempts(len(endpoint.attempts()) + 8)
+    endpoint.wait_attempts(before + 8)
     letters.feed.restart_dispatcher(how)
     endpoint.on_delivery = answer(200)
     letters.wait_missed([])

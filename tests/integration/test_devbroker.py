@@ -11,7 +11,7 @@ from harness.ports import free_port
 from harness.settle import subscribe
 from harness.suite import Suite
 from harness.topics import register_topic
-from harness.wait import wait_for
+from harness.wait import DEADLINE, wait_for
 
 SESSION_TIMEOUT = 4.0  # the broker waits for three seconds for members to come
 
@@ -24,7 +24,7 @@ def embedded(tmp_path):
         broker = subprocess.Popen(command, stdout=log, stderr=log)
         yield wait_for(lambda: address.exists() and address.read_text().strip(), "the broker's address")
         broker.terminate()
-        assert broker.wait(10) == 0
+        assert broker.wait(DEADLINE) == 0
 
 
 def test_deliveries_go_on_for_longer_than_the_session_timeout(embedded, tmp_path, subscriber):

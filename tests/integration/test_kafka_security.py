@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka.admin import (
     AclBinding,
+    AclBindingFilter,
     AclOperation,
     AclPermissionType,
     AdminClient,
@@ -222,6 +223,9 @@ def test_missing_file_of_properties_is_an_error_that_names_it(tmp_path):
 
 DOCUMENT = REPOSITORY / "docs" / "kafka-security.md"
 PREFIX = "websub-"  # that of the document
+ANY_ACL = AclBindingFilter(
+    ResourceType.ANY, None, ResourcePatternType.ANY, None, None, AclOperation.ANY, AclPermissionType.ANY
+)
 
 
 def documented_acls(document: Path = DOCUMENT) -> list[AclBinding]:
@@ -282,6 +286,8 @@ def allow_what_is_documented(
     admin = AdminClient(broker.client)
     for created in admin.create_acls(acls).values():
         created.result(20)
+    # The controller has them; the broker tells when it has them as well.
+    wait_for(lambda: set(acls) <= set(admin.describe_acls(ANY_ACL).result(20)), "the ACLs to be in force")
 
 
 def light_ping_works(suite: Suite, subscriber: Subscriber) -> None:
@@ -316,6 +322,7 @@ def test_documented_acls_are_enough(acl_kafka, acl_security, tmp_path, subscribe
         endpoint.on_delivery = answer(500)
         hub.publish(topic, planted.payload()).check_accepted()
         missed = MissedMessages(hub, topic, endpoint, planted.secret())
+        wait_for(lambda: missed.ask(since).status == 200, "the hub to know of the subscription, too")
         assert missed.messages(since) == [planted.payload().decode()]
         view = KafkaView(acl_kafka.client)
         wait_for(
@@ -334,7 +341,7 @@ def test_documented_acls_are_enough(acl_kafka, acl_security, tmp_path, subscribe
         suite.start()
         hub = suite.hub()
         hub.publish(topic, planted.payload("after")).check_accepted()
-        endpoint.wait_bodies([planted.payload("after")])
+        wait_for(lambda: planted.payload("after") in endpoint.bodies(), endpoint.describe)
         hub.unsubscribe(topic, endpoint.url).check_accepted(202)
         wait_for(lambda: endpoint.verifications("unsubscribe"), "the verification of the end")
         hub.deregister(topic).check_accepted()

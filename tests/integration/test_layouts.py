@@ -4,9 +4,11 @@ import pytest
 
 from harness import planted
 from harness.behaviours import answer
+from harness.metrics import metric
 from harness.settle import subscribe, wait_silent
 from harness.suite import Suite
 from harness.topics import register_topic
+from harness.wait import wait_for
 
 # Of each kind when "auto".
 DEDICATED_LIMIT = 2
@@ -27,10 +29,22 @@ def laid_out(request, kafka, kafka_view, tmp_path_factory):
     prefix = f"layout-{request.param}-"
     with Suite(kafka.bootstrap, tmp_path_factory.mktemp(prefix), prefix, settings=settings) as suite:
         suite.start()
-        topics = [register_topic(suite.hub(), request.param) for _ in range(4)]
+        topics = register_one_by_one(suite, 4, request.param)
         kafka_topics = kafka_view.topics(f"{prefix}messages-").keys() - {f"{prefix}messages-pool"}
         assert len(kafka_topics) == EXPECTED[request.param], kafka_topics
         yield suite, topics
+
+
+def register_one_by_one(suite: Suite, count: int, name: str) -> list[str]:
+    """The hub decides by the topics that it knows: each is known before the next one comes."""
+    topics: list[str] = []
+    while len(topics) < count:
+        topics.append(register_topic(suite.hub(), name))
+        wait_for(
+            lambda: metric(suite["hub-0"], "websub_hub_topics") == len(topics),
+            f"the hub to know {len(topics)} topics",
+        )
+    return topics
 
 
 def publish(suite: Suite, topics: list[str], count: int, name: str) -> dict[str, list[bytes]]:

@@ -1,5 +1,6 @@
 """hub.max_in_flight: how many messages a subscriber wants to have on their way to it at the same time."""
 
+import itertools
 import threading
 
 import pytest
@@ -16,6 +17,8 @@ from harness.topics import register_topic
 from harness.wait import stays_false, wait_for
 
 LIMIT = 8
+
+_numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
@@ -56,11 +59,19 @@ class Gate:
 
 
 def subscribe_with(hub: HubClient, topic: str, endpoint: Endpoint, max_in_flight: int | None) -> None:
+    """Returns when the dispatcher goes by it, also if it is a renewal: it signs with the secret that came
+    with the number."""
+    secret = planted.secret(f"{next(_numbers)}")
     extra = {} if max_in_flight is None else {"hub.max_in_flight": f"{max_in_flight}"}
     verified = len(endpoint.verifications())
-    hub.subscribe(topic, endpoint.url, planted.secret(), extra=extra).check_accepted(202)
+    hub.subscribe(topic, endpoint.url, secret, extra=extra).check_accepted(202)
     endpoint.wait_verified(count=verified + 1)
-    wait_active(hub, topic, endpoint)
+
+    def is_known() -> bool:
+        wait_active(hub, topic, endpoint)
+        return endpoint.warm_ups()[-1].is_signed_with(secret)
+
+    wait_for(is_known, lambda: f"the subscription to be known{endpoint.describe()}")
 
 
 def publish(hub: HubClient, topic: str, count: int, name: str = "message") -> list[bytes]:

@@ -11,6 +11,7 @@ from harness.ids import subscription_id
 from harness.kafka import KafkaBroker
 from harness.migration import Migration
 from harness.old_hub import KEY, OldHub, cipher
+from harness.settle import wait_signed_with, wait_silent
 from harness.suite import Suite
 from harness.topics import new_topic
 from harness.wait import wait_for
@@ -152,6 +153,8 @@ def test_what_moved_on_since_stays_as_it_is(old, new, migration, subscriber, kaf
     new.unsubscribe(topic, left.url).check_accepted(202)
     left.wait_verified("unsubscribe")
     wait_for(lambda: state_of(kafka_view, topic, left.url) is None, "left has ended")
+    wait_silent(new, topic, ended=left, witness=stays)
+    wait_signed_with(new, topic, renewed, planted.secret("new"))
 
     again = migration.report()
     assert again["subscriptions"]["moved_before"] == 3 and again["subscriptions"]["new"] == 0

@@ -9,6 +9,7 @@ from harness import planted
 from harness.behaviours import answer, hold
 from harness.hub_client import HubClient
 from harness.ids import subscription_id
+from harness.kafka_view import KafkaView, Record
 from harness.metrics import metric
 from harness.notices import NoticeReceiver, Notices
 from harness.settle import subscribe
@@ -96,6 +97,27 @@ def test_suspended_and_recovered(suite, notices, subscriber):
     assert planted.MARK not in f"{told.wait_taken(endpoint)}"
 
 
+def test_recovered_before_its_suspension_is_known(suite, notices, subscriber):
+    """The consolidator stands still meanwhile; and there is no other message to recover with."""
+    told, topic = notices
+    hub, endpoint, body = suite.hub(), subscriber.endpoint(), planted.payload()
+    subscribe(hub, topic, endpoint)
+    suspended = {"subscription": subscription_id(topic, endpoint.url)}
+    suite["consolidator-0"].pause()
+    try:
+        endpoint.on_delivery = answer(500)
+        hub.publish(topic, body).check_accepted()
+        wait_for(
+            lambda: suite["dispatcher-0"].events("subscription.suspended", **suspended), "the suspension"
+        )
+        endpoint.on_delivery = answer(200)
+        endpoint.wait_bodies([body])
+    finally:
+        suite["consolidator-0"].resume()
+    told.wait_written(endpoint, "suspended", "recovered")
+    told.wait_taken(endpoint)
+
+
 def test_renewal_ends_a_suspension(suite, notices, subscriber):
     told, topic = notices
     hub, endpoint = suite.hub(), subscriber.endpoint()
@@ -126,16 +148,16 @@ def test_gone(suite, notices, subscriber):
 
 
 def test_each_lease_is_warned_of_once_and_a_renewal_arms_it_again(suite, notices, subscriber):
-    """Also when the consolidator is killed in between. Half of the lease is left for that."""
+    """Also when the consolidator is killed in between. Half of a lease is left for what is done then."""
     told, topic = notices
     hub, endpoint = suite.hub(), subscriber.endpoint()
-    subscribe(hub, topic, endpoint, lease_seconds=40)
-    (first,) = told.wait_written(endpoint, "lapsing")
+    subscribe(hub, topic, endpoint, lease_seconds=60)
+    (first,) = told.wait_written(endpoint, "lapsing", timeout=60)
     check(first, topic, endpoint, type="subscription.lapsing")
     assert first["at"] < first["lease_end"]
     restart_consolidator(suite)
-    hub.subscribe(topic, endpoint.url, lease_seconds=6).check_accepted(202)
-    _, second, lapsed = told.wait_written(endpoint, "lapsing", "lapsing", "lapsed")
+    hub.subscribe(topic, endpoint.url, lease_seconds=16).check_accepted(202)
+    _, second, lapsed = told.wait_written(endpoint, "lapsing", "lapsing", "lapsed", timeout=60)
     check(second, topic, endpoint, type="subscription.lapsing")
     check(lapsed, topic, endpoint, type="subscription.lapsed")
     assert second["lease_end"] == lapsed["lease_end"] <= lapsed["at"]
@@ -190,6 +212,10 @@ def burying(kafka, tmp_path_factory, receiver):
         yield suite
 
 
+def letters_of(view: KafkaView, suite: Suite, topic: str, endpoint: Endpoint) -> list[Record]:
+    return view.records(f"{suite.prefix}dead-letters", subscription_id(topic, endpoint.url))
+
+
 def test_dead_lettered(burying, kafka_view, receiver, subscriber):
     """With what is needed to find the message; once more with the same id when it is written once more."""
     suite, hub = burying.start(), burying.hub()
@@ -199,7 +225,8 @@ def test_dead_lettered(burying, kafka_view, receiver, subscriber):
     endpoint.on_delivery = answer(422)
     message_id = hub.publish(topic, planted.payload()).check_accepted().message_id
     (notice,) = told.wait_written(endpoint, "dead_lettered")
-    (letter,) = kafka_view.records(f"{suite.prefix}dead-letters", subscription_id(topic, endpoint.url))
+    # Both are written at once, and neither waits for the other.
+    (letter,) = wait_for(lambda: letters_of(kafka_view, suite, topic, endpoint), "the letter", pause=0.1)
     check(
         notice,
         topic,
@@ -234,8 +261,11 @@ def test_each_dead_letter_has_a_notice_however_often_the_dispatcher_is_killed(
         suite.kill("dispatcher-0")
         suite.start("dispatcher-0")
     wait_for(lambda: messages().keys() == wanted, lambda: f"{wanted}, not {messages()}", pause=0.1)
-    letters = kafka_view.records(f"{suite.prefix}dead-letters", subscription_id(topic, endpoint.url))
-    assert {letter.header("message-id") for letter in letters} == wanted
+
+    def buried() -> set[str]:
+        return {one.header("message-id") for one in letters_of(kafka_view, suite, topic, endpoint)}
+
+    wait_for(lambda: buried() == wanted, lambda: f"letters of {wanted}, not {buried()}", pause=0.1)
     assert [len(ids) for ids in messages().values()] == [1] * len(wanted), "another id for the same"
     taken = wait_for(
         lambda: [n for n in [receiver.taken(topic, endpoint)] if len(n) == len(wanted)], "all of them taken"

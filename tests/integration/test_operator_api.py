@@ -3,19 +3,20 @@
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from harness import planted
-from harness.behaviours import answer
+from harness.behaviours import answer, hold
 from harness.ids import subscription_id, topic_id
-from harness.operator_api import Api
+from harness.operator_api import Api, Command
 from harness.settle import subscribe
 from harness.suite import Suite
 from harness.topics import new_topic, register_topic
 from harness.users import UsersFile, basic
-from harness.wait import wait_for
+from harness.wait import DEADLINE, wait_for
 
 USERS = {"bank": "", "other": "", "root": "websub-operator"}
 
@@ -51,9 +52,11 @@ def topic(bank):
 
 
 @pytest.fixture
-def endpoint(bank, topic, subscriber):
+def endpoint(bank, root, topic, subscriber):
+    """Of an active subscription; the hub hears of that by a way of its own."""
     endpoint = subscriber.endpoint()
     subscribe(bank.hub, topic, endpoint, planted.secret("of-the-bank"), 3600)
+    Command(root, topic, endpoint).wait_status("active")
     return endpoint
 
 
@@ -100,8 +103,8 @@ def test_others_do_not_see_it(other, topic, endpoint):
 
 
 def test_subscriptions_are_filtered(root, topic, endpoint, bank, subscriber):
-    never = subscriber.endpoint("never")
-    never.on_verification = lambda _: None
+    never, release = subscriber.endpoint("never"), threading.Event()
+    never.on_verification = hold(release, then=answer(404))
     bank.hub.subscribe(topic, never.url).check_accepted(202)
     here = f"subscriptions?topic={topic}"
     wait_for(lambda: len(root.value(here)["items"]) == 2, "both to be listed")
@@ -117,6 +120,7 @@ def test_subscriptions_are_filtered(root, topic, endpoint, bank, subscriber):
     assert callbacks("&callback_host=elsewhere.example") == []
     assert callbacks("&owner=bank") == [endpoint.url]  # the other was never verified: it is nobody's yet
     assert callbacks("&owner=other") == []
+    release.set()
 
 
 def test_subscriptions_are_paged_in_order_without_gaps(root, bank, topic, subscriber):
@@ -285,7 +289,7 @@ def test_answers_are_as_described_whatever_is_asked(api_suite, root, bank, topic
         "--exclude-checks=use_after_free",
         "--seed=1",
         "--max-examples=40",
-        "--request-timeout=10",
+        f"--request-timeout={DEADLINE:g}",
         "--no-color",
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=hub.log_path.parent)

@@ -1,5 +1,6 @@
 """What dispatchers report for operators: how deliveries to each subscription go, and who is there."""
 
+import itertools
 import socket
 import threading
 import time
@@ -21,8 +22,8 @@ from harness.topics import register_topic
 from harness.wait import wait_for
 
 PARTITIONS = 8
-INTERVAL_MS = 200
-HEALTHY_MS = 2000
+INTERVAL_MS = 500
+HEALTHY_MS = 2500
 
 SETTINGS = {
     "WEBSUB_KAFKA_PARTITIONS": f"{PARTITIONS}",
@@ -115,9 +116,9 @@ def test_end_of_failures_is_reported(feed):
     before = feed.wait("failures", lambda r: r.get("failures", 0) >= 2)
     feed.endpoint.on_delivery = answer(200)
     feed.endpoint.wait_bodies(waiting)
-    report = feed.wait("one of a subscription that is well", lambda r: "oldest" not in r)
+    end = first + len(waiting)
+    report = feed.wait("one of a subscription that is well", lambda r: r["next"] == end and "oldest" not in r)
     assert "failures" not in report and "next_attempt" not in report
-    assert report["next"] == first + len(waiting)
     assert report["last_success"] > before["last_failure"]
     # What went wrong last stays to be seen.
     assert report["last_failure"] >= before["last_failure"]
@@ -150,8 +151,9 @@ def test_slow_subscription_is_reported_while_its_message_is_under_way(feed):
     held = feed.publish("held")
     feed.endpoint.wait_attempts(1)
     first = feed.commands.offset_of(feed.endpoint, held[0])
-    report = feed.wait("its oldest message", lambda r: "oldest" in r)
-    assert (report["next"], report["oldest"]) == (first, feed.published_at(first))
+    # A warm-up that took its time may have been reported, too.
+    report = feed.wait("its oldest message", lambda r: r["next"] == first and "oldest" in r)
+    assert report["oldest"] == feed.published_at(first)
     assert "failures" not in report and "last_failure" not in report
     release.set()
     report = feed.wait("nothing open", lambda r: "oldest" not in r)
@@ -163,14 +165,18 @@ def test_healthy_subscription_is_reported_now_and_then(feed):
     sent = feed.publish("first")
     feed.endpoint.wait_bodies(sent)
 
-    def reported() -> list[dict]:
-        sent.extend(feed.publish(f"steady {len(sent)}"))
-        return feed.reports.all_of(feed.topic, feed.endpoint)
+    def has_rested(earlier: dict, later: dict) -> bool:
+        """Times are of the wall clock, intervals of another: some milliseconds may lie between."""
+        is_long = later["at"] - earlier["at"] >= HEALTHY_MS - 50
+        return is_long and later["next"] - earlier["next"] > 1
 
-    wait_for(lambda: len(reported()) >= 4, "four reports", pause=0.05)
-    times = [report["at"] for report in reported()]
-    # Times are those of the wall clock, intervals those of another: some milliseconds may lie between.
-    assert min(later - earlier for earlier, later in zip(times, times[1:])) >= HEALTHY_MS - 50
+    def rests() -> int:
+        """There may be others between: a message that takes longer than the interval is news."""
+        sent.extend(feed.publish(f"steady {len(sent)}"))
+        reports = feed.reports.all_of(feed.topic, feed.endpoint)
+        return sum(has_rested(*pair) for pair in itertools.pairwise(reports))
+
+    wait_for(lambda: rests() >= 3, "several deliveries in one report, three times", timeout=60, pause=0.05)
     feed.endpoint.wait_bodies(sent)
     end = feed.commands.end(feed.endpoint)
     report = feed.wait("the last one", lambda r: r["next"] == end)
@@ -181,15 +187,16 @@ def test_healthy_subscription_is_reported_now_and_then(feed):
 def test_paused_subscription_is_reported(feed):
     feed.endpoint.wait_bodies(feed.publish("before", 2))
     _, first = failing_since(feed)
-    feed.wait("failures", lambda r: r.get("failures", 0) >= 1)
+    feed.wait("failures", lambda r: r.get("failures", 0) >= 2)
     paused_at = int(time.time() * 1000)
     feed.commands.pause(feed.endpoint)
+    # Failures are forgotten, but for that of what was under way.
     report = feed.wait(
-        "one that waits for nothing", lambda r: r["at"] > paused_at and "next_attempt" not in r
+        "one that waits for nothing",
+        lambda r: r["at"] > paused_at and "next_attempt" not in r and r.get("failures", 0) <= 1,
     )
     assert report["next"] == first
     assert report["oldest"] == feed.published_at(first)
-    assert "failures" not in report
     feed.endpoint.on_delivery = answer(200)
     feed.commands.resume(feed.endpoint)
     report = feed.wait("one that is well", lambda r: r["next"] == first + 3 and "oldest" not in r)
@@ -327,7 +334,8 @@ def test_dispatcher_that_wakes_up_puts_no_old_news_over_new_ones(kafka, kafka_vi
         feed.endpoint.on_delivery = answer(200)
         suite.start("dispatcher-1")
         feed.reports.wait_dispatcher(other, "all shards", has_all_shards, timeout=60)
-        feed.endpoint.wait_bodies(waiting)
+        # What was under way when it was stopped may have arrived, too.
+        wait_for(lambda: feed.endpoint.bodies()[-len(waiting) :] == waiting, feed.endpoint.describe)
         feed.wait("its end", lambda r: r["next"] == first + len(waiting) and "oldest" not in r)
         written = len(feed.reports.all_of(feed.topic, feed.endpoint))
         stopped.resume()

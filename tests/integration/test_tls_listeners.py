@@ -1,5 +1,6 @@
 """All programs with TLS: they do their job, and take another certificate without a restart."""
 
+import contextlib
 import http.client
 import os
 import signal
@@ -7,7 +8,6 @@ import socket
 import ssl
 import subprocess
 import threading
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ from harness import planted, settle
 from harness.certificates import Authority
 from harness.hub_client import send_raw
 from harness.paths import bin_dir
-from harness.program import KINDS, clean_environment, run_to_end
+from harness.program import KINDS, Program, clean_environment, run_to_end
 from harness.suite import Suite
 from harness.wait import DEADLINE, wait_for
 
@@ -169,13 +169,18 @@ def test_certificate_replaced_on_disk(suite, hub, topic, subscriber, installed):
 
 
 def test_certificate_replaced_and_hangup(suite, topic, installed):
+    def reloads(program: Program) -> list[dict]:
+        return program.events("tls.certificate_reloaded", file=str(installed.file))
+
     with Publishing(suite, topic) as publishing:
         for program in suite.programs.values():
+            told, done = len(program.events("program.reload")), len(reloads(program))
             installed.replace()
             program.signal(signal.SIGHUP)
             wait_for(lambda: shown(program) == installed.der, f"{program.name} shows the new one")
-            assert program.events("program.reload")
-            assert program.events("tls.certificate_reloaded", file=str(installed.file))
+            # Shown before it is logged; and by itself it may have seen sooner that there is a new one.
+            wait_for(lambda: len(program.events("program.reload")) > told, f"{program.name} was told to")
+            wait_for(lambda: len(reloads(program)) > done, f"{program.name} tells of it")
             publishing.wait_more()
 
 
@@ -230,7 +235,7 @@ def test_certificate_that_cannot_be_used_stops_the_start(authority, tmp_path, ki
         assert "security.tls_certificate_file" in done.stderr and str(certificate) in done.stderr
 
 
-@contextmanager
+@contextlib.contextmanager
 def lone_hub(kafka, authority, installed, directory, settings: dict[str, str]):
     """A hub with TLS and settings of its own; it serves health, whatever else there is."""
     tls = {
@@ -252,13 +257,15 @@ def lone_hub(kafka, authority, installed, directory, settings: dict[str, str]):
 
 
 def test_slow_requests_are_cut_off(kafka, authority, installed, tmp_path):
-    with lone_hub(kafka, authority, installed, tmp_path, {"WEBSUB_HUB_HEADER_TIMEOUT": "1s"}) as hub:
+    # Long enough for our own handshakes on a busy machine.
+    with lone_hub(kafka, authority, installed, tmp_path, {"WEBSUB_HUB_HEADER_TIMEOUT": "5s"}) as hub:
         slow = [socket.create_connection(("127.0.0.1", hub.port), DEADLINE) for _ in range(40)]
         for connection in slow:
             connection.sendall(b"\x16\x03\x01")
         assert hub.get("/healthz").status == 200
         for connection in slow:
-            assert connection.recv(1) == b""
+            with contextlib.suppress(ConnectionResetError):  # it may have been cut off before it sent
+                assert connection.recv(1) == b""
             connection.close()
         wait_for(lambda: hub.events("http.slow_connections_cut"), "it is told")
 

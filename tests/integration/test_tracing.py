@@ -250,11 +250,10 @@ def test_other_requests_are_not_traced(suite, feed, collector, trace):
 
 def test_a_publication_that_kafka_does_not_take_leaves_a_span(collector, trace, tmp_path_factory):
     kafka = KafkaBroker(tmp_path_factory.mktemp("traced-kafka"))
-    settings = settings_for(collector) | {"WEBSUB_KAFKA_PRODUCE_TIMEOUT": "2s"}
     directory = tmp_path_factory.mktemp("traced-outage")
     try:
         kafka.start()
-        with Suite(kafka.bootstrap, directory, "traced-outage-", settings=settings) as suite:
+        with Suite(kafka.bootstrap, directory, "traced-outage-", settings=settings_for(collector)) as suite:
             hub = suite.start("hub-0", "consolidator-0").hub()
             topic = register_topic(hub, "traced")
             hub.publish(topic, b"x").check_accepted()

@@ -4,21 +4,34 @@ import base64
 import importlib.resources
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from selenium import webdriver
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.common.exceptions import (
+    ElementClickInterceptedException,
+    InvalidElementStateException,
+    NoSuchElementException,
+    StaleElementReferenceException,
+)
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.remote.webelement import WebElement
 
 from .paths import REPOSITORY
 from .wait import wait_for
 
 SCREENSHOTS = REPOSITORY / "build" / "tests" / "results" / "screenshots"
 DESKTOP, NARROW = (1360, 900), (360, 740)
+
+# Not there, drawn anew just now, in a dialog that is about to be shown, or under one that is about to go.
+_NOT_YET = (
+    ElementClickInterceptedException,
+    InvalidElementStateException,
+    NoSuchElementException,
+    StaleElementReferenceException,
+)
 
 _AXE = importlib.resources.files("selenium_axe_python") / "axe-core" / "axe.min.js"
 _FIND_BUTTON = """
@@ -103,29 +116,37 @@ class Browser:
 
     # --- doing ---
 
-    def click(self, name: str, within: str | None = None) -> None:
-        """A button or a link by its name, once it is there and can be pressed."""
+    def _do(self, act: Callable[[], object], what: str) -> None:
+        """Once it is possible; False: it is not yet."""
 
         def probe() -> bool:
             try:
-                root = self.driver.find_element(By.CSS_SELECTOR, within) if within else None
-                element = self.driver.execute_script(_FIND_BUTTON, name, root)
-                if element is None or not element.is_enabled():
-                    return False
-                element.click()
-                return True
-            except (NoSuchElementException, StaleElementReferenceException):
+                return act() is not False
+            except _NOT_YET:
                 return False
 
-        wait_for(probe, f"{name!r} to be pressed")
+        wait_for(probe, what)
 
-    def field(self, identifier: str) -> WebElement:
-        return wait_for(lambda: self.driver.find_elements(By.ID, identifier), f"the field {identifier}")[0]
+    def click(self, name: str, within: str | None = None) -> None:
+        """A button or a link by its name, once it is there and can be pressed."""
+
+        def act() -> bool:
+            root = self.driver.find_element(By.CSS_SELECTOR, within) if within else None
+            element = self.driver.execute_script(_FIND_BUTTON, name, root)
+            if element is None or not element.is_enabled():
+                return False
+            element.click()
+            return True
+
+        self._do(act, f"{name!r} to be pressed")
 
     def fill(self, identifier: str, value: str) -> None:
-        element = self.field(identifier)
-        element.clear()
-        element.send_keys(value)
+        def act() -> None:
+            element = self.driver.find_element(By.ID, identifier)
+            element.clear()
+            element.send_keys(value)
+
+        self._do(act, f"the field {identifier} to be filled in")
 
     def press(self, key: str) -> None:
         """A key by its name in selenium, for whatever has the focus."""
@@ -134,7 +155,7 @@ class Browser:
     def choose(self, value: str) -> None:
         """A radio button by its value."""
         selector = f'input[type="radio"][value="{value}"]'
-        wait_for(lambda: self.driver.find_elements(By.CSS_SELECTOR, selector), value)[0].click()
+        self._do(lambda: self.driver.find_element(By.CSS_SELECTOR, selector).click(), f"{value} to be chosen")
 
     # --- judging ---
 

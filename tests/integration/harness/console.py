@@ -22,6 +22,8 @@ SETTINGS = {
     "WEBSUB_DISPATCHER_STATUS_INTERVAL": "200ms",
     "WEBSUB_DISPATCHER_STATUS_INTERVAL_HEALTHY": "500ms",
     "WEBSUB_DISPATCHER_COMMIT_INTERVAL": "200ms",
+    # A lag that is not known is looked up only then, and what shows it comes again every 10 s.
+    "WEBSUB_HUB_LAG_INTERVAL": "500ms",
     "WEBSUB_HUB_LEASE_SECONDS_DEFAULT": "86400",
 }
 

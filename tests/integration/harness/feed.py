@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 from . import planted
-from .behaviours import answer
+from .behaviours import Behaviour, answer
 from .commands import Commands
 from .hub_client import HubClient
 from .kafka_view import KafkaView
+from .metrics import metric
 from .settle import subscribe
 from .subscriber import Endpoint, Subscriber
 from .suite import Suite
@@ -57,6 +58,13 @@ class Feed:
         seen = len(self.endpoint.attempts())
         stays_false(lambda: self.endpoint.attempts()[seen:] and self.endpoint.describe(), what, for_seconds)
 
+    def wait_nothing_under_way(self) -> None:
+        """In a pause nothing begins any more, but what is under way may arrive after it has begun."""
+        wait_for(
+            lambda: metric(self.suite["dispatcher-0"], "websub_dispatcher_in_flight") == 0,
+            "all attempts to end",
+        )
+
     def restart_dispatcher(self, how: str = "kill -9") -> None:
         if how == "SIGTERM":
             self.suite.terminate("dispatcher-0")
@@ -72,6 +80,11 @@ def make_feed(suite: Suite, view: KafkaView, subscriber: Subscriber) -> Feed:
     return Feed(suite, topic, endpoint, Commands(suite, view, topic, PARTITIONS))
 
 
+def refusing(bodies: list[bytes]) -> Behaviour:
+    """For good: what is skipped while it is under way may reach the subscriber later than the skip."""
+    return lambda received: answer(500 if received.body in bodies else 200)(received)
+
+
 def suspend(feed: Feed) -> list[bytes]:
     """What waits for the subscription then."""
     feed.endpoint.on_delivery = answer(500)
@@ -83,10 +96,9 @@ def suspend(feed: Feed) -> list[bytes]:
 def wait_replayed(feed: Feed, before: list[bytes], again: list[bytes], at_least: int) -> None:
     """Until all of `again` arrived in order and last, after that many or more of `before`."""
 
-    def probe() -> bool:
+    def probe() -> list[bytes]:
         bodies = feed.endpoint.bodies()
-        return len(bodies) >= at_least + len(again) and bodies[-len(again) :] == again
+        return bodies if len(bodies) >= at_least + len(again) and bodies[-len(again) :] == again else []
 
-    wait_for(probe, lambda: f"the replay{feed.endpoint.describe()}")
-    first = feed.endpoint.bodies()[: -len(again)]
+    first = wait_for(probe, lambda: f"the replay{feed.endpoint.describe()}")[: -len(again)]
     assert first == before[: len(first)], f"not in order{feed.endpoint.describe()}"

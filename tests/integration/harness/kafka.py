@@ -89,7 +89,7 @@ class KafkaBroker:
             "kafka", [*_JAVA, "kafka.Kafka", str(self._settings)], directory / "kafka.log"
         )
 
-    def start(self, timeout: float = 60.0) -> None:
+    def start(self, timeout: float = 120.0) -> None:
         """Formats the storage at the first start, and returns when the broker serves clients."""
         self.start_without_waiting()
         self.wait_ready(timeout)
@@ -99,7 +99,7 @@ class KafkaBroker:
             self._format()
         self.process.start()
 
-    def wait_ready(self, timeout: float = 60.0) -> None:
+    def wait_ready(self, timeout: float = 120.0) -> None:
         self.process.wait_for_log(_READY, timeout)
 
     def serves(self) -> bool:

@@ -112,10 +112,13 @@ class Program(ManagedProcess):
     def wait_ready(self, timeout: float = DEADLINE) -> None:
         wait_for(lambda: self.answers("/readyz"), lambda: f"{self.name} ready{self.tail()}", timeout)
 
+    def log_lines(self) -> list[str]:
+        """What it logged since its last start, but for a line that is not complete yet."""
+        return self.log().rpartition("\n")[0].splitlines()
+
     def events(self, name: str, **fields: object) -> list[dict]:
         """What it logged under this name since its last start, with these fields."""
-        complete, _, _ = self.log().rpartition("\n")
-        lines = [line for line in complete.splitlines() if f'"event":"{name}"' in line]
+        lines = [line for line in self.log_lines() if f'"event":"{name}"' in line]
         decoded = [json.loads(line) for line in lines]
         return [event for event in decoded if fields.items() <= event.items()]
 

@@ -71,9 +71,10 @@ class Service(Subscriber):
         raise NotImplementedError
 
     def handle(self, received: Received) -> Reply | None:
-        with self._received_lock:
+        with self._received_lock:  # see Endpoint.handle
+            behave = self.trouble or self.answer
             self._received.append(received)
-        reply = (self.trouble or self.answer)(received)
+        reply = behave(received)
         received.status = reply.status if reply else None
         return reply
 

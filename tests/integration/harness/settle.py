@@ -9,9 +9,9 @@ import itertools
 import time
 
 from . import planted
-from .hub_client import HubClient
+from .hub_client import Answer, HubClient
 from .subscriber import WARM_UP, Endpoint
-from .wait import DEADLINE
+from .wait import DEADLINE, wait_for
 
 _numbers = itertools.count(1)
 
@@ -23,9 +23,9 @@ def _publish_warm_up(hub: HubClient, topic: str) -> str:
 
 
 def _arrives(endpoint: Endpoint, message_id: str, within: float) -> bool:
-    """Whether a warm-up arrives in that time."""
+    """Whether a warm-up arrives in that time, and is answered: it does not come again if we end then."""
     deadline = time.monotonic() + within
-    while not any(r.message_id == message_id for r in endpoint.warm_ups()):
+    while not any(r.message_id == message_id and r.answered for r in endpoint.warm_ups()):
         if time.monotonic() > deadline:
             return False
         time.sleep(0.01)
@@ -63,6 +63,27 @@ def wait_silent(
         )
 
 
+def wait_signed_with(hub: HubClient, topic: str, endpoint: Endpoint, secret: str) -> None:
+    """Returns when messages published now arrive signed with that secret."""
+
+    def probe() -> bool:
+        wait_active(hub, topic, endpoint)
+        return endpoint.warm_ups()[-1].is_signed_with(secret)
+
+    wait_for(probe, lambda: f"deliveries signed with the new secret{endpoint.describe()}")
+
+
+def request(hub: HubClient, topic: str, endpoint: Endpoint, *details: object) -> Answer:
+    """Of a subscription; comes again as long as the hub asks for that: consolidators that have just started,
+    on a new Kafka, say, may take longer to fold an event than the hub waits for it."""
+
+    def ask() -> Answer | None:
+        answer = hub.subscribe(topic, endpoint.url, *details)
+        return None if answer.status == 503 and answer.header("Retry-After") else answer
+
+    return wait_for(ask, f"an answer but 503 to a subscription to {topic}", pause=1.0)
+
+
 def subscribe(
     hub: HubClient,
     topic: str,
@@ -72,6 +93,6 @@ def subscribe(
 ) -> None:
     """A new subscription, active when this returns."""
     verified = len([r for r in endpoint.verifications("subscribe") if r.succeeded])
-    hub.subscribe(topic, endpoint.url, secret, lease_seconds).check_accepted(202)
+    request(hub, topic, endpoint, secret, lease_seconds).check_accepted(202)
     endpoint.wait_verified(count=verified + 1)
     wait_active(hub, topic, endpoint)

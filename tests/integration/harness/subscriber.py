@@ -32,6 +32,7 @@ class Received:
     body: bytes
     at: float = field(default_factory=time.monotonic)
     status: int | None = None  # what it was answered with, None while or when it was not
+    answered: bool = False  # the answer is on its way: it arrives even if we end now
 
     @property
     def query(self) -> str:
@@ -97,18 +98,20 @@ class Endpoint:
         self._requests: list[Received] = []
 
     def handle(self, received: Received) -> Reply | None:
+        # In one step: what is on record is answered as was said then, whatever is said from now on.
         with self._lock:
+            behave = self._behaviour_for(received)
             self._requests.append(received)
-        if received.header("Content-Type") == WARM_UP:
-            reply = Reply(200)
-        elif received.method == "POST":
-            reply = self.on_delivery(received)
-        elif received.parameter("hub.mode") == "denied":
-            reply = self.on_denial(received)
-        else:
-            reply = self.on_verification(received)
+        reply = behave(received)
         received.status = reply.status if reply else None
         return reply
+
+    def _behaviour_for(self, received: Received) -> Behaviour:
+        if received.header("Content-Type") == WARM_UP:
+            return answer(200)
+        if received.method == "POST":
+            return self.on_delivery
+        return self.on_denial if received.parameter("hub.mode") == "denied" else self.on_verification
 
     def requests(self) -> list[Received]:
         """Everything, in the order of arrival."""
@@ -179,6 +182,12 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         received = Received(self.command, self.path, self.headers.items(), body)
         reply = self.server.subscriber.handle(received)
+        try:
+            self._send(reply)
+        finally:
+            received.answered = True
+
+    def _send(self, reply: Reply | None) -> None:
         if reply is None:
             self.close_connection = True
             return
@@ -252,13 +261,21 @@ class Subscriber:
         return _Server(self.port, self)
 
     def stop(self) -> None:
-        """New connections are refused and the open ones closed, as when the machine reboots."""
+        """New connections are refused and the open ones closed, as when the machine reboots.
+
+        What is confirmed on our record is so for the peer, too: answers that are decided are sent first.
+        """
         if self._server is None:
             return
         self._server.shutdown()
         self._server.server_close()
+        wait_for(lambda: not self._is_answering(), "answers to be sent")
         self._server.close_connections()
         self._server = None
+
+    def _is_answering(self) -> bool:
+        received = (received for endpoint in self._endpoints.values() for received in endpoint.requests())
+        return any(each.status is not None and not each.answered for each in received)
 
     def endpoint(self, name: str = "callback", query: str = "", host: str | None = None) -> Endpoint:
         """A new callback with a path of its own; `query` is appended to its URL as it is.

@@ -73,9 +73,13 @@ class _Http2Handler(socketserver.BaseRequestHandler):
     def _answer(self, stream: int, headers: list, body: bytes) -> None:
         pseudo = {name: value for name, value in headers if name.startswith(":")}
         plain = [(name, value) for name, value in headers if not name.startswith(":")]
-        reply = self.server.subscriber.handle(Received(pseudo[":method"], pseudo[":path"], plain, body))
-        with contextlib.suppress(OSError, ProtocolError):
-            self._exchange(self._send, stream, reply)
+        received = Received(pseudo[":method"], pseudo[":path"], plain, body)
+        reply = self.server.subscriber.handle(received)
+        try:
+            with contextlib.suppress(OSError, ProtocolError):
+                self._exchange(self._send, stream, reply)
+        finally:
+            received.answered = True
 
     def _send(self, stream: int, reply: Reply | None) -> None:
         if reply is None:
