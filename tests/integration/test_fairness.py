@@ -132,7 +132,6 @@ def test_crowd_of_hanging_subscribers_does_not_keep_one_from_catching_up(tight, 
             endpoint.wait_bodies(bodies, timeout=90)
 
 
-@pytest.mark.timeout(400)
 def test_long_backlog_and_a_fresh_subscription_both_progress(tight, subscriber):
     """10,000 messages that one has missed are delivered in order while another one gets each at once."""
     hub = tight.hub()
