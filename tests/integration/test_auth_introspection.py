@@ -37,7 +37,8 @@ def server():
 
 @pytest.fixture(scope="module")
 def introspecting(kafka, server, tmp_path_factory):
-    """hub-0 remembers for long; hub-1 forgets quickly."""
+    """hub-0 remembers for long, and waits longer for the provider than its clients for it; hub-1 forgets
+    quickly, and soon gives up."""
     settings = {
         "WEBSUB_AUTH_MODE": "introspection",
         "WEBSUB_AUTH_INTROSPECTION_URL": server.url("/introspect"),
@@ -47,7 +48,7 @@ def introspecting(kafka, server, tmp_path_factory):
         "WEBSUB_AUTH_AUDIENCE": AUDIENCE,
         "WEBSUB_AUTH_LEEWAY": "0",
         "WEBSUB_AUTH_CACHE_TIME": "1h",
-        "WEBSUB_AUTH_PROVIDER_TIMEOUT": "3s",
+        "WEBSUB_AUTH_PROVIDER_TIMEOUT": "60s",
         "WEBSUB_AUTH_RULES": f"* http://publisher.example/* any; * {GUARDED} role:writer",
     }
     directory = tmp_path_factory.mktemp("introspection")
@@ -55,6 +56,7 @@ def introspecting(kafka, server, tmp_path_factory):
         kafka.bootstrap, directory, "introspection-", hubs=2, dispatchers=0, settings=settings
     ) as suite:
         suite["hub-1"].env["WEBSUB_AUTH_CACHE_TIME"] = "300ms"
+        suite["hub-1"].env["WEBSUB_AUTH_PROVIDER_TIMEOUT"] = "3s"
         yield suite.start()
 
 
@@ -275,17 +277,15 @@ def test_slow_provider_holds_up_nobody_else(client, provider, cached):
     finally:
         release.set()
         waiting.join()
-    # Slower than the time-out when the machine is busy; then it is asked again.
-    assert answers[0].status in (200, 503)
-    slow_client.register(new_topic()).check_accepted()
+    answers[0].check_accepted()
 
 
-def test_provider_that_never_answers(client, provider, cached):
+def test_provider_that_never_answers(forgetful, provider, cached):
     hub, topic = cached
     release = threading.Event()
     provider.trouble = hold(release, provider.answer)
     try:
-        check_unavailable(client(bearer(issue(provider))).register(new_topic()))
+        check_unavailable(forgetful(bearer(issue(provider))).register(new_topic()))
         hub.publish(topic, planted.payload()).check_accepted()
     finally:
         release.set()
@@ -319,7 +319,7 @@ def test_revoked_token_is_noticed_after_the_cache_time(client, forgetful, provid
     provider.revoke(token)
     refused = wait_for(
         lambda: next(
-            (a for a in [forgetting.publish(topic, planted.payload())] if a.status != 200),
+            (a for a in [forgetting.publish(topic, planted.payload())] if a.status not in (200, 503)),
             None,
         ),
         "a refusal",
@@ -330,9 +330,9 @@ def test_revoked_token_is_noticed_after_the_cache_time(client, forgetful, provid
 
 
 def test_a_token_is_never_remembered_beyond_its_end(client, provider):
-    token = issue(provider, exp=time.time() + 2)
-    hub = client(bearer(token))
-    topic = register_topic(hub)
+    topic = register_topic(client(bearer(issue(provider))))
+    hub = client(bearer(issue(provider, exp=time.time() + 5)))
+    hub.publish(topic, planted.payload()).check_accepted()
     refused = wait_for(
         lambda: next((a for a in [hub.publish(topic, planted.payload())] if a.status != 200), None),
         "a refusal",

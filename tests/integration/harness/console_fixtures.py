@@ -60,8 +60,11 @@ def expected_complaints() -> list[str]:
 
 
 @pytest.fixture
-def console(chromium, expected_complaints):
-    """Nothing may be wrong with the page, whatever is done: errors, refused scripts and styles."""
+def console(chromium, expected_complaints, subscriber):
+    """Nothing may be wrong with the page, whatever is done: errors, refused scripts and styles.
+
+    The subscriber retires after the page is left, which would complain about a subscription that is gone.
+    """
     chromium.complaints()
     yield chromium
     chromium.driver.get("about:blank")
