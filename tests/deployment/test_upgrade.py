@@ -17,7 +17,7 @@ from harness.hub_client import HubClient
 from harness.ids import subscription_id
 from harness.kafka_view import KafkaView
 from harness.publisher import SteadyPublisher
-from harness.settle import subscribe
+from harness.settle import subscribe, wait_silent
 from harness.subscriber import Endpoint, Subscriber
 from harness.suite import Suite
 from harness.topics import register_topic
@@ -72,6 +72,8 @@ class Scene:
             subscribe(hub, first.topic, endpoint, planted.secret(endpoint.path))
         hub.unsubscribe(first.topic, self.left.url).check_accepted(202)
         wait_for(lambda: not self.state(first.topic, self.left), "the one who leaves gone")
+        # From state, and then from the dispatchers.
+        wait_silent(hub, first.topic, ended=self.left, witness=self.failing)
         self.left_requests = len(self.left.requests())
         first.endpoints.append(self.failing)
         self.publishers = [

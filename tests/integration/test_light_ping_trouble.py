@@ -6,7 +6,16 @@ import pytest
 
 from harness import planted
 from harness.behaviours import answer, drop_connection, first, hold, no_http
-from harness.pinging import MAX_BYTES, change, given_up, ping, pinged_suite, wait_fetched, wait_given_up
+from harness.pinging import (
+    FETCH_TIMEOUT,
+    MAX_BYTES,
+    change,
+    given_up,
+    ping,
+    pinged_suite,
+    wait_fetched,
+    wait_given_up,
+)
 from harness.settle import subscribe
 from harness.site import HTML, TEXT, Page
 from harness.subscriber import Subscriber
@@ -140,8 +149,10 @@ def test_a_ping_during_the_pause_after_a_failure_ends_it(suite, hub, page, endpo
         return [event for event in failed if event["retry_in_ms"] > 300]
 
     wait_for(pauses, "a longer pause")
+    page.change(planted.payload("second"))  # before it is well: it may be asked again at any time
     page.restore()
-    endpoint.wait_bodies([change(hub, page)])
+    ping(hub, page.url)
+    endpoint.wait_bodies([page.body])
 
 
 def test_a_server_that_cannot_be_reached_is_given_up(suite, hub, subscriber):
@@ -176,9 +187,16 @@ def test_a_slow_server_holds_nobody_else_up(suite, hub, page, endpoint, subscrib
             other.behave(hold(release, answer(200)))
             hub.register(other.url).check_accepted()
         ping(hub, *(other.url for other in slow))
-        wait_for(lambda: sum(len(other.fetches()) for other in slow) == 4, "four requests to the slow server")
+
+        def begun() -> list[float]:
+            return sorted(fetch.at for other in slow for fetch in other.fetches())
+
+        wait_for(lambda: len(begun()) >= 4, "four requests to the slow server")
         endpoint.wait_bodies([change(hub, page)])
-        assert sum(len(other.fetches()) for other in slow) == 4
+        fetched_at = page.fetches()[-1].at
+        assert len([at for at in begun() if at < fetched_at]) < len(slow), "it had to wait for all of them"
+        # The next ones begin when time-outs have ended the first.
+        assert all(at - begun()[0] > FETCH_TIMEOUT / 2 for at in begun()[4:])
     finally:
         release.set()
         slow_server.stop()

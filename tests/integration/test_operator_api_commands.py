@@ -41,9 +41,10 @@ def topic(bank):
 
 
 @pytest.fixture
-def endpoint(bank, topic, subscriber):
+def endpoint(root, bank, topic, subscriber):
     endpoint = subscriber.endpoint()
     subscribe(bank.hub, topic, endpoint, planted.secret("of-the-bank"), 3600)
+    Command(root, topic, endpoint).wait_status("active")  # the dispatcher knows; so must the hub
     return endpoint
 
 
@@ -75,9 +76,11 @@ def test_skip_to_the_end(bank, topic, endpoint, command):
     command("pause")
     command.wait_status("paused")
     command("move", {"to": "end"})
-    endpoint.on_delivery = answer(200)
     command("resume")
     command.wait_status("active")
+    # State says so before the dispatcher does it.
+    command.wait_attempt("delivery.moved")
+    endpoint.on_delivery = answer(200)
     endpoint.wait_bodies(publish(bank, topic, 5, "after"))
 
 

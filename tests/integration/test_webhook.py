@@ -28,6 +28,8 @@ SETTINGS = {
     "WEBSUB_KAFKA_PARTITIONS": f"{PARTITIONS}",
     "WEBSUB_RETRY_GIVE_UP_AFTER": "300ms",
     "WEBSUB_RETRY_MAX_INTERVAL": "200ms",
+    # What a test holds back is no failure.
+    "WEBSUB_NOTICES_WEBHOOK_TIMEOUT": "2m",
 }
 
 
@@ -179,7 +181,7 @@ def test_what_is_no_notice_is_passed_over(suite, flapping, receiver, kafka_view)
 
 def test_notice_that_is_never_taken_is_given_up_when_it_is_old(kafka, kafka_view, tmp_path, subscriber):
     receiver = NoticeReceiver(SECRET)
-    settings = SETTINGS | receiver.settings(SECRET) | {"WEBSUB_NOTICES_GIVE_UP_AFTER": "2s"}
+    settings = SETTINGS | receiver.settings(SECRET) | {"WEBSUB_NOTICES_GIVE_UP_AFTER": "5s"}
     with Suite(kafka.bootstrap, tmp_path, "webhook-old-", settings=settings) as suite:
         suite.start()
         receiver.trouble = answer(400)

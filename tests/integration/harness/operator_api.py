@@ -70,13 +70,17 @@ class Api:
         probe: Callable[[dict], object],
         timeout: float = DEADLINE,
     ) -> dict:
-        """Until the subscription is shown as one for which `probe` holds."""
+        """Until the subscription is shown as one for which `probe` holds. A dispatcher may know it before the
+        hub does."""
+        path = f"subscriptions/{subscription_id(topic, endpoint.url)}"
 
         def look() -> dict | None:
+            if self.get(path).status == 404:
+                return None
             shown = self.subscription(topic, endpoint)
             return shown if probe(shown) else None
 
-        return wait_for(look, lambda: f"{what}, not {self.subscription(topic, endpoint)}", timeout, pause=0.1)
+        return wait_for(look, lambda: f"{what}, not {self.get(path).body!r}", timeout, pause=0.1)
 
     def overview(self) -> dict:
         return self.value("overview")
@@ -110,6 +114,16 @@ class Command:
             return json.loads(self._root.hub.request("GET", self._path).body).get("status") == status
 
         wait_for(probe, f"the subscription to be {status}")
+
+    def wait_attempt(self, kind: str) -> None:
+        """Until the dispatcher has told so: "delivery.moved", …"""
+        path = self._path.removeprefix("/api/v1/") + "/attempts"
+
+        def probe() -> bool:
+            shown = self._root.value(f"{path}?limit=1000", "/subscriptions/{id}/attempts")
+            return kind in [attempt["type"] for attempt in shown["items"]]
+
+        wait_for(probe, f"{kind} among the attempts", pause=0.1)
 
     def missed(self, query: str = "", limit: int = 100) -> list[dict]:
         """missed-messages, all pages."""

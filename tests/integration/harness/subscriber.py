@@ -248,6 +248,7 @@ class Subscriber:
         self._endpoints: dict[str, Endpoint] = {}
         self._numbers = itertools.count(1)
         self._server: _Server | None = None
+        self._kept: socket.socket | None = None
         self.port = 0
         self.start()
 
@@ -255,6 +256,9 @@ class Subscriber:
         assert self._server is None
         self._server = self._new_server()
         self.port = self._server.server_address[1]
+        if self._kept:
+            self._kept.close()
+            self._kept = None
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def _new_server(self) -> "_Server":
@@ -269,6 +273,10 @@ class Subscriber:
             return
         self._server.shutdown()
         self._server.server_close()
+        # Bound, but listening to nobody: else some other connection might be given the port meanwhile.
+        self._kept = socket.socket()
+        self._kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._kept.bind((self.address, self.port))
         wait_for(lambda: not self._is_answering(), "answers to be sent")
         self._server.close_connections()
         self._server = None
