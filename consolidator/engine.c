@@ -136,6 +136,18 @@ static bool has_work(struct engine *engine)
     return false;
 }
 
+/** Until it is done: librdkafka before 2.1 takes the timeout for microseconds (its issue 4230). */
+static int seek(struct engine *engine, rd_kafka_topic_partition_list_t *list, struct error *error)
+{
+    int64_t deadline = clock_monotonic_ms() + SEEK_MS;
+    int result;
+    do {
+        rd_kafka_error_t *problem = rd_kafka_seek_partitions(engine->consumer, list, SEEK_MS);
+        result = transaction_error(error, problem, "seek");
+    } while (result != 0 && error->code == ERROR_TIMEOUT && clock_monotonic_ms() < deadline);
+    return result;
+}
+
 /** After a failed transaction memory is ahead of Kafka: forget it, and go back to what was
  * committed. */
 static int start_over(struct engine *engine, struct error *error)
@@ -148,11 +160,8 @@ static int start_over(struct engine *engine, struct error *error)
     rd_kafka_resp_err_t code = rd_kafka_assignment(engine->consumer, &list);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
         return kafka_error(error, code, "assignment");
-    if (opening_run(engine, list, error) != 0)
-        goto out;
-    rd_kafka_error_t *problem = rd_kafka_seek_partitions(engine->consumer, list, SEEK_MS);
-    result = transaction_error(error, problem, "seek");
-out:
+    if (opening_run(engine, list, error) == 0)
+        result = seek(engine, list, error);
     rd_kafka_topic_partition_list_destroy(list);
     return result;
 }
