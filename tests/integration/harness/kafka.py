@@ -20,8 +20,6 @@ _CLUSTER_ID = "d2Vic3ViLXRlc3RzLWthZg"
 
 _JAVA = [
     "java",
-    "-Xms128m",
-    "-Xmx512m",
     # A broker that lives for a minute gains nothing from the optimising compiler but loses a core to it.
     "-XX:TieredStopAtLevel=1",
     "-XX:+UseSerialGC",
@@ -65,10 +63,16 @@ broker.heartbeat.interval.ms=500
 class KafkaBroker:
     """start, stop, kill, restart with the same data on the same port.
 
-    `client`: what a client of it needs, as librdkafka's properties.
+    `client`: what a client of it needs, as librdkafka's properties. `heap`: its least and its greatest.
     """
 
-    def __init__(self, directory: Path, port: int | None = None, security: Security | None = None):
+    def __init__(
+        self,
+        directory: Path,
+        port: int | None = None,
+        security: Security | None = None,
+        heap: tuple[str, str] = ("128m", "512m"),
+    ):
         self.port = port or free_port()
         self._security = security or chosen()
         self.bootstrap = f"127.0.0.1:{self.port}"
@@ -85,8 +89,11 @@ class KafkaBroker:
             )
             + self._security.broker_settings()
         )
+        least, most = heap
         self.process = ManagedProcess(
-            "kafka", [*_JAVA, "kafka.Kafka", str(self._settings)], directory / "kafka.log"
+            "kafka",
+            [*_JAVA, f"-Xms{least}", f"-Xmx{most}", "kafka.Kafka", str(self._settings)],
+            directory / "kafka.log",
         )
 
     def start(self, timeout: float = 120.0) -> None:
