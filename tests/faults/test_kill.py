@@ -20,7 +20,7 @@ from harness.ids import subscription_id
 from harness.kafka import KafkaBroker
 from harness.kafka_view import KafkaView
 from harness.publisher import SteadyPublisher
-from harness.settle import subscribe, wait_active, wait_silent
+from harness.settle import subscribe, wait_active, wait_signed_with, wait_silent
 from harness.subscriber import Endpoint, Subscriber
 from harness.suite import Suite
 from harness.topics import new_topic
@@ -258,12 +258,7 @@ def test_state_is_the_same_after_everything_was_killed(single, subscriber):
         hub.register(name).check_accepted()
     subscribe(hub, topic, staying, planted.secret("first"))
     subscribe(hub, topic, staying, planted.secret("renewed"))
-
-    def is_renewed() -> bool:
-        wait_active(hub, topic, staying)
-        return staying.warm_ups()[-1].is_signed_with(planted.secret("renewed"))
-
-    wait_for(is_renewed, "the new secret in force")
+    wait_signed_with(hub, topic, staying, planted.secret("renewed"))
     subscribe(hub, topic, left)
     hub.unsubscribe(topic, left.url).check_accepted(202)
     left.wait_verified("unsubscribe")

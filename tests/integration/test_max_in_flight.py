@@ -10,7 +10,7 @@ from harness.behaviours import answer, slow
 from harness.history import History
 from harness.hub_client import HubClient
 from harness.publisher import SteadyPublisher
-from harness.settle import wait_active
+from harness.settle import wait_signed_with
 from harness.subscriber import Endpoint
 from harness.suite import Suite
 from harness.topics import register_topic
@@ -66,12 +66,7 @@ def subscribe_with(hub: HubClient, topic: str, endpoint: Endpoint, max_in_flight
     verified = len(endpoint.verifications())
     hub.subscribe(topic, endpoint.url, secret, extra=extra).check_accepted(202)
     endpoint.wait_verified(count=verified + 1)
-
-    def is_known() -> bool:
-        wait_active(hub, topic, endpoint)
-        return endpoint.warm_ups()[-1].is_signed_with(secret)
-
-    wait_for(is_known, lambda: f"the subscription to be known{endpoint.describe()}")
+    wait_signed_with(hub, topic, endpoint, secret)
 
 
 def publish(hub: HubClient, topic: str, count: int, name: str = "message") -> list[bytes]:
