@@ -1,14 +1,10 @@
 """The operators' console, clicked through: what helps a subscriber that is behind."""
 
 from harness import planted
-from harness.behaviours import Behaviour, answer
+from harness.behaviours import answer
 from harness.commands import Commands
 from harness.console import DIALOG, Watched
-
-
-def refuse_only(*bodies: bytes) -> Behaviour:
-    """What is skipped may be sent until the dispatcher has seen the command."""
-    return lambda received: answer(500 if received.body in bodies else 200)(received)
+from harness.feed import refusing
 
 
 def test_pausing_and_resuming(guarded, root, feed, kafka_view):
@@ -36,7 +32,7 @@ def test_skipping_what_is_missed(root, feed):
     root.wait_text("2 messages", selector=".figures")
     root.act("Skip", "Skip", "not delivered")
     root.wait_text("Nothing is missed")
-    feed.endpoint.on_delivery = refuse_only(*skipped)
+    feed.endpoint.on_delivery = refusing(skipped)
     later = feed.publish("later")
     feed.endpoint.wait_bodies(later)
     root.wait_text("Up to date.")
@@ -54,7 +50,7 @@ def test_skipping_to_a_message_that_is_on_show(root, feed):
     root.confirm("Continue here")
     root.click("Close", DIALOG)
     root.wait_without("first", selector=".table")
-    feed.endpoint.on_delivery = refuse_only(first)
+    feed.endpoint.on_delivery = refusing([first])
     feed.endpoint.wait_bodies([second])
 
 
