@@ -10,6 +10,7 @@ import pytest
 
 from harness import planted
 from harness.behaviours import answer
+from harness.dead_letters import letters_of
 from harness.ids import subscription_id
 from harness.operator_api import Api, Command
 from harness.settle import subscribe
@@ -60,7 +61,7 @@ class Redelivery:
 
     def buried(self) -> list[str]:
         """Message ids, in the order in which they were given up."""
-        records = self.view.records(f"{self.suite.prefix}dead-letters", self.key)
+        records = letters_of(self.view, self.suite, self.topic, self.endpoint.url)
         return [record.header("message-id") for record in records]
 
     def command(self) -> Command:

@@ -4,8 +4,8 @@ import pytest
 
 from harness import planted
 from harness.behaviours import answer, slow
+from harness.dead_letters import letters_of
 from harness.feed import SETTINGS, Feed, make_feed
-from harness.ids import subscription_id
 from harness.missed import MissedMessages, utc_now
 from harness.operator_api import Api, Command
 from harness.settle import subscribe, wait_active
@@ -42,8 +42,7 @@ class Letters:
         self._mosip = MissedMessages(feed.hub, feed.topic, feed.endpoint, planted.secret())
 
     def records(self) -> list:
-        key = subscription_id(self.feed.topic, self.feed.endpoint.url)
-        return self._view.records(f"{self.feed.suite.prefix}dead-letters", key)
+        return letters_of(self._view, self.feed.suite, self.feed.topic, self.feed.endpoint.url)
 
     def bury(self, name: str, count: int) -> list[bytes]:
         """Messages that the subscriber does not take; it takes the next."""

@@ -5,6 +5,7 @@ import pytest
 from harness import planted
 from harness.behaviours import Behaviour, answer, first
 from harness.commands import Commands
+from harness.dead_letters import letters_of
 from harness.history import History
 from harness.hub_client import HubClient
 from harness.ids import subscription_id
@@ -47,15 +48,11 @@ def refuse_poison(received) -> object:
     return answer(422 if POISON in received.body else 200)(received)
 
 
-def letters_of(view: KafkaView, suite: Suite, topic: str, endpoint: Endpoint) -> list[Record]:
-    return view.records(f"{suite.prefix}dead-letters", subscription_id(topic, endpoint.url))
-
-
 def wait_letters(
     view: KafkaView, suite: Suite, topic: str, endpoint: Endpoint, count: int, timeout: float = DEADLINE
 ) -> list[Record]:
     def enough() -> list[Record]:
-        found = letters_of(view, suite, topic, endpoint)
+        found = letters_of(view, suite, topic, endpoint.url)
         return found if len(found) >= count else []
 
     return wait_for(enough, lambda: f"{count} dead letters{endpoint.describe()}", timeout, pause=0.2)
@@ -90,7 +87,7 @@ def test_message_that_is_never_taken_becomes_a_dead_letter_and_the_others_arrive
     refused = [attempt for attempt in endpoint.attempts() if attempt.body == poison]
     assert letter.header("failures") == str(len(refused))
     assert len(refused) > 1
-    assert letters_of(kafka_view, letters_suite, topic, other) == []
+    assert letters_of(kafka_view, letters_suite, topic, other.url) == []
     assert metric(letters_suite["dispatcher-0"], "websub_dispatcher_dead_letters_total") == counted + 1
     check_told(letters_suite, kafka_view, topic, endpoint, message_id)
 
@@ -137,7 +134,7 @@ def test_message_that_is_taken_in_time_is_no_dead_letter(letters_suite, kafka_vi
     publish(hub, topic, bodies)
     endpoint.wait_bodies(bodies)
     assert len(endpoint.attempts()) == len(bodies) + 1
-    assert letters_of(kafka_view, letters_suite, topic, endpoint) == []
+    assert letters_of(kafka_view, letters_suite, topic, endpoint.url) == []
 
 
 def test_messages_of_a_subscriber_that_is_down_become_dead_letters_one_after_the_other(
@@ -160,7 +157,7 @@ def test_messages_of_a_subscriber_that_is_down_become_dead_letters_one_after_the
         after = [planted.payload(f"after {number}") for number in range(3)]
         publish(hub, topic, after)
         endpoint.wait_bodies(after)
-        assert len(letters_of(kafka_view, letters_suite, topic, endpoint)) == len(bodies)
+        assert len(letters_of(kafka_view, letters_suite, topic, endpoint.url)) == len(bodies)
     finally:
         machine.stop()
 
@@ -185,7 +182,7 @@ def test_dispatcher_that_is_killed_again_and_again_loses_nothing(letters_suite, 
     history = History(topic)
     with SteadyPublisher(history, letters_suite.hubs(), per_second=50) as publisher:
         for round_number in range(3):
-            seen = len(letters_of(kafka_view, letters_suite, topic, endpoint))
+            seen = len(letters_of(kafka_view, letters_suite, topic, endpoint.url))
             publisher.wait_confirmed(25)
             if round_number > 0:
                 wait_letters(kafka_view, letters_suite, topic, endpoint, seen + 1)
@@ -197,7 +194,7 @@ def test_dispatcher_that_is_killed_again_and_again_loses_nothing(letters_suite, 
     poison = {message_id for sequence, message_id in confirmed.items() if sequence % 20 == 0}
 
     def buried() -> set[str]:
-        letters = letters_of(kafka_view, letters_suite, topic, endpoint)
+        letters = letters_of(kafka_view, letters_suite, topic, endpoint.url)
         return {letter.header("message-id") for letter in letters}
 
     wait_for(

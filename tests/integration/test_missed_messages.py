@@ -10,8 +10,10 @@ import pytest
 
 from harness import planted
 from harness.behaviours import answer
+from harness.dead_letters import letters_of
 from harness.ids import subscription_id
 from harness.kafka import KafkaBroker
+from harness.kafka_view import Record
 from harness.missed import MissedMessages, base64url, sign, utc_now
 from harness.settle import subscribe
 from harness.suite import Suite
@@ -277,8 +279,10 @@ def test_dead_letters_are_missed_too(kafka, kafka_view, tmp_path, subscriber):
         for number in range(3):
             publish(missed, 2, f"before {number}")
             expected += publish(missed, 1, f"poison {number}")
-        key = subscription_id(missed.topic, missed.callback)
-        letters = lambda: kafka_view.records(f"{suite.prefix}dead-letters", key)  # noqa: E731
+
+        def letters() -> list[Record]:
+            return letters_of(kafka_view, suite, missed.topic, missed.callback)
+
         wait_for(lambda: len(letters()) == 3, "three dead letters", pause=0.2)
         wait_for(lambda: missed.messages(since) == expected, lambda: f"only letters: {missed.page(since)}")
         # And those that come after them.

@@ -7,9 +7,9 @@ import pytest
 
 from harness import planted
 from harness.behaviours import answer, hold
+from harness.dead_letters import letters_of
 from harness.hub_client import HubClient
 from harness.ids import subscription_id
-from harness.kafka_view import KafkaView, Record
 from harness.metrics import metric
 from harness.notices import NoticeReceiver, Notices
 from harness.settle import subscribe
@@ -212,10 +212,6 @@ def burying(kafka, tmp_path_factory, receiver):
         yield suite
 
 
-def letters_of(view: KafkaView, suite: Suite, topic: str, endpoint: Endpoint) -> list[Record]:
-    return view.records(f"{suite.prefix}dead-letters", subscription_id(topic, endpoint.url))
-
-
 def test_dead_lettered(burying, kafka_view, receiver, subscriber):
     """With what is needed to find the message; once more with the same id when it is written once more."""
     suite, hub = burying.start(), burying.hub()
@@ -226,7 +222,7 @@ def test_dead_lettered(burying, kafka_view, receiver, subscriber):
     message_id = hub.publish(topic, planted.payload()).check_accepted().message_id
     (notice,) = told.wait_written(endpoint, "dead_lettered")
     # Both are written at once, and neither waits for the other.
-    (letter,) = wait_for(lambda: letters_of(kafka_view, suite, topic, endpoint), "the letter", pause=0.1)
+    (letter,) = wait_for(lambda: letters_of(kafka_view, suite, topic, endpoint.url), "the letter", pause=0.1)
     check(
         notice,
         topic,
@@ -263,7 +259,7 @@ def test_each_dead_letter_has_a_notice_however_often_the_dispatcher_is_killed(
     wait_for(lambda: messages().keys() == wanted, lambda: f"{wanted}, not {messages()}", pause=0.1)
 
     def buried() -> set[str]:
-        return {one.header("message-id") for one in letters_of(kafka_view, suite, topic, endpoint)}
+        return {one.header("message-id") for one in letters_of(kafka_view, suite, topic, endpoint.url)}
 
     wait_for(lambda: buried() == wanted, lambda: f"letters of {wanted}, not {buried()}", pause=0.1)
     assert [len(ids) for ids in messages().values()] == [1] * len(wanted), "another id for the same"
