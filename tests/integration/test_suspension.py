@@ -7,6 +7,7 @@ import pytest
 
 from harness import planted
 from harness.behaviours import answer
+from harness.commands import Commands
 from harness.hub_client import HubClient
 from harness.ids import partition_of, subscription_id
 from harness.kafka_view import KafkaView
@@ -97,18 +98,14 @@ def suspended_for_long(
     return topic, waiting
 
 
-def recorded(suite: Suite, view: KafkaView, topic: str, endpoint: Endpoint, kind: str) -> list[dict]:
-    """What the attempts topic has of this type."""
-    records = view.records(f"{suite.prefix}attempts", subscription_id(topic, endpoint.url))
-    return [record.json for record in records if record.json["type"] == kind]
-
-
 def wait_pausing(suite: Suite, view: KafkaView, topic: str, endpoint: Endpoint, count: int = 1) -> None:
     """Until the dispatcher has taken so many answers that asked for a pause: on its way, one could still
     follow what ends the pause."""
 
+    commands = Commands(suite, view, topic, PARTITIONS)
+
     def taken() -> bool:
-        failures = recorded(suite, view, topic, endpoint, "delivery.failed")
+        failures = commands.recorded(endpoint, "delivery.failed")
         return len([failure for failure in failures if failure.get("status") == 503]) >= count
 
     wait_for(taken, lambda: f"{count} probes that are told to pause{endpoint.describe()}", pause=0.2)
@@ -124,8 +121,10 @@ def test_suspension_is_told_in_state_log_and_attempts(quick, kafka_view, subscri
     assert [event["reason"] for event in logged] == ["status_5xx"]
     assert logged[0]["level"] == "warning"
 
+    commands = Commands(quick, kafka_view, topic, PARTITIONS)
+
     def told() -> list[dict]:
-        return recorded(quick, kafka_view, topic, endpoint, "delivery.suspended")
+        return commands.recorded(endpoint, "delivery.suspended")
 
     wait_for(told, "the suspension among the attempts", pause=0.2)
     assert len(told()) == 1
@@ -142,7 +141,7 @@ def test_suspended_subscription_is_probed_with_its_oldest_message(quick, kafka_v
     assert len({probe.message_id for probe in probes}) == 1
     pauses = [later.at - earlier.at for earlier, later in zip(probes, probes[1:])]
     assert min(pauses) >= MAX_INTERVAL / 2 - 0.1, "probed more often than the pauses allow"
-    failures = recorded(quick, kafka_view, topic, endpoint, "delivery.failed")
+    failures = Commands(quick, kafka_view, topic, PARTITIONS).recorded(endpoint, "delivery.failed")
     assert max(failure["retry_in_ms"] for failure in failures) <= MAX_INTERVAL * 1000
 
 
