@@ -152,8 +152,7 @@ def test_item_09_failed_renewal_leaves_the_subscription_as_it_was(hub, topic, su
 def _publish_and_check_secret(hub, topic, endpoint, secret: str) -> None:
     count = len(endpoint.deliveries())
     hub.publish(topic, planted.payload(f"{count}")).check_accepted()
-    wait_for(lambda: len(endpoint.deliveries()) > count, lambda: f"the message{endpoint.describe()}")
-    assert endpoint.deliveries()[count].is_signed_with(secret), endpoint.describe()
+    assert endpoint.wait_deliveries(count + 1)[count].is_signed_with(secret), endpoint.describe()
 
 
 # --- URLs [5.1.1] ---

@@ -7,8 +7,6 @@ import pytest
 from harness import planted
 from harness.hub_client import FORM, HubClient
 from harness.settle import subscribe
-from harness.subscriber import Endpoint, Received
-from harness.wait import wait_for
 
 MAX_BODY_BYTES = 1_048_576  # the default of hub.max_body_bytes
 
@@ -59,19 +57,11 @@ def channel(shared_suite, subscriber_server):
     hub.close()
 
 
-def wait_deliveries(endpoint: Endpoint, before: int, count: int = 1) -> list[Received]:
-    """Those that were confirmed after the first `before`: an attempt is on record before it is answered."""
-    return wait_for(
-        lambda: len(endpoint.deliveries()) >= before + count and endpoint.deliveries()[before:],
-        lambda: f"{count} more{endpoint.describe()}",
-    )
-
-
 def check_delivered(channel, content_type, body, published_body=None) -> None:
     hub, topic, endpoint = channel
     before = len(endpoint.deliveries())
     hub.publish(topic, published_body or body, content_type).check_accepted()
-    (delivery,) = wait_deliveries(endpoint, before)
+    (delivery,) = endpoint.wait_deliveries(before + 1)[before:]
     assert delivery.body == body, f"{delivery}"
     assert delivery.is_signed_with(planted.secret())
     if content_type is not None:
@@ -117,7 +107,7 @@ def deliver_traced(channel, trace: str) -> str | None:
     hub, topic, endpoint = channel
     before = len(endpoint.deliveries())
     hub.publish(topic, planted.payload("traced"), headers={"traceparent": trace}).check_accepted()
-    (delivery,) = wait_deliveries(endpoint, before)
+    (delivery,) = endpoint.wait_deliveries(before + 1)[before:]
     return delivery.header("traceparent")
 
 
@@ -127,7 +117,7 @@ def test_id_and_time_headers_follow_standard_webhooks(channel):
     before = len(endpoint.deliveries())
     began = int(time.time())
     published = hub.publish(topic, planted.payload()).check_accepted()
-    (delivery,) = wait_deliveries(endpoint, before)
+    (delivery,) = endpoint.wait_deliveries(before + 1)[before:]
     assert delivery.header_values("webhook-id") == [published.message_id]
     assert began <= int(delivery.header("webhook-timestamp")) <= time.time()
 
@@ -178,5 +168,5 @@ def test_payloads_of_one_keep_alive_connection_do_not_run_into_each_other(channe
         hub.publish(topic, iter([body[:7], body[7:]]) if number % 2 else body).check_accepted()
         hub.publish("no such topic", body).check_denied(404)
         expected.append(body)
-    delivered = wait_deliveries(endpoint, before, len(expected))
+    delivered = endpoint.wait_deliveries(before + len(expected))[before:]
     assert [delivery.body for delivery in delivered] == expected

@@ -157,6 +157,14 @@ class Endpoint:
             timeout,
         )
 
+    def wait_deliveries(self, count: int, timeout: float = DEADLINE) -> list[Received]:
+        """All, when so many are confirmed: an attempt is on record before it is answered."""
+        return wait_for(
+            lambda: len(self.deliveries()) >= count and self.deliveries(),
+            lambda: f"{count} deliveries{self.describe()}",
+            timeout,
+        )
+
     def wait_bodies(self, expected: list[bytes], timeout: float = DEADLINE) -> None:
         """Waits until exactly these bodies were confirmed, in this order; fails early on any other."""
 
